@@ -1,0 +1,191 @@
+/* core.h - what the parts of the core share: the runtime, the call, and the seams between source files.
+ * Private to core/src. Each block names the file that owns it; a part is used through these functions only.
+ * Lock order: runtime parts -> op -> call; no lock is held while foreign code (plugin, callback) runs. */
+#ifndef HF_CORE_H
+#define HF_CORE_H
+#include <hfcore.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "net.h"
+
+#define HF_VERSION "0.1.0"
+#define HF_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define TRY(x)                       \
+  do {                               \
+    hf_status try_ = (x);            \
+    if (try_ != HF_OK) return try_;  \
+  } while (0)
+
+/* ---- mem.c: every allocation of the core. The hook lets tests fail the Nth one. --------------------------------- */
+void *hf_mem_alloc(size_t);             /* zeroed */
+void *hf_mem_resize(void *, size_t);
+void hf_mem_free(void *);
+char *hf_mem_dup(const char *, size_t); /* len SIZE_MAX: strlen */
+void hf_mem_fail_after(long n, bool sticky); /* n < 0: off; also HF_TEST_OOM=N[,sticky] in test builds */
+
+struct hf_arena;                        /* thread-safe bump allocator */
+struct hf_arena *hf_arena_new(void);
+void *hf_arena_alloc(struct hf_arena *, size_t); /* zeroed, 16-aligned; NULL when out of memory */
+char *hf_arena_dup(struct hf_arena *, const char *, size_t);
+void hf_arena_free(struct hf_arena *);
+
+/* ---- text.c: growable text with a stated maximum; overflow and no memory are remembered, the text stays valid ------- */
+struct hf_text_buf {
+  char *data; /* NUL-terminated, never NULL */
+  size_t len, cap, max;
+  bool failed;
+};
+void hf_text_init(struct hf_text_buf *, size_t max);
+void hf_text_add(struct hf_text_buf *, const char *, size_t); /* SIZE_MAX: strlen */
+void hf_text_addf(struct hf_text_buf *, const char *, ...) HF_PRINTF(2, 3);
+void hf_text_json(struct hf_text_buf *, const char *, size_t); /* quoted and escaped JSON string */
+void hf_text_free(struct hf_text_buf *);
+/* Replaces tokens, signatures and passwords in a text that people will read. In place; never longer. */
+void hf_text_redact(char *);
+
+/* ---- call.c: one running operation or a branch of it ------------------------------------------------------------------ */
+struct hf_error_slot { /* no allocation: texts are cut to fit */
+  struct hf_error e;
+  char cls[64], message[1536], request_id[128], url[512];
+  bool set;
+};
+struct hf_cancel; /* flag, deadline, hooks; shared by a call and its branches down to the next parallel() */
+struct hf_call {
+  hf_runtime *rt;
+  struct hf_call *parent;       /* NULL: the operation's own call */
+  hf_op *op;                    /* NULL in calls made by hf_call_begin */
+  const struct hf_module *module; /* whose option() keys apply; set by guards */
+  struct hf_cancel *cancel;
+  struct hf_arena *arena;       /* the operation's; branches share it */
+  struct hf_profile *profile;   /* headers, credentials, options: copy on write (profile.c) */
+  struct hf_error_slot *error;
+  const struct hf_watch *watch; /* NULL: nobody looks */
+  pthread_mutex_t *watch_lock;
+};
+/* A call of its own outside any operation (tests, runtime start). */
+hf_status hf_call_begin(hf_runtime *, hf_call **);
+void hf_call_end(hf_call *);
+/* A branch for parallel(): own error slot, own cancel flag that the parent's also sets. */
+hf_call *hf_call_branch(hf_call *);
+void hf_call_branch_end(hf_call *, bool hand_up); /* hand_up: the error becomes the parent's if it has none */
+void hf_call_cancel(hf_call *);                   /* this call and its branches */
+hf_status hf_fail_errno(hf_call *, int err, const char *fmt, ...) HF_PRINTF(3, 4); /* maps errno to a code */
+hf_status hf_code_of_errno(int err);
+
+/* ---- profile.c ---------------------------------------------------------------------------------------------------------- */
+struct hf_profile;
+const char *hf_profile_option(const struct hf_profile *, const char *key);
+/* Rows (struct hf_kv) for a request to this logical origin: default headers, and credentials where they belong. */
+hf_status hf_profile_headers(hf_call *, const char *url, bool credentials, struct hf_kv **rows, uint32_t *n);
+
+/* ---- config.c, runtime.c -------------------------------------------------------------------------------------------------- */
+struct hf_config;
+struct hf_registry;
+struct hf_work;
+struct hf_budget;
+struct hf_netstack;
+struct hf_trace;
+struct hf_runtime {
+  struct hf_config *config;
+  struct hf_registry *registry; /* plugins and tasks */
+  struct hf_work *work;         /* started at the first operation */
+  struct hf_budget *budget;
+  struct hf_netstack *net;      /* http.c; loaded at the first request or digest */
+  struct hf_trace *trace;
+  hf_http_error_fn on_http_error;
+  void (*log)(void *, int32_t, const char *);
+  void *log_arg;
+  _Atomic int32_t log_level;
+  pthread_mutex_t lock;         /* lazily made parts */
+  char *libdir;                 /* where hf-net and the shipped plugins are: lib/hf, found from argv0 */
+};
+hf_status hf_config_open(const struct hf_runtime_opts *, struct hf_config **, char *why, size_t why_len);
+void hf_config_close(struct hf_config *);
+const char *hf_config_module(hf_runtime *, const struct hf_module *, const char *key); /* "NAME.key" and param.env */
+void hf_log(hf_runtime *, int32_t level, const char *, ...) HF_PRINTF(3, 4);           /* redacted */
+
+/* ---- registry.c (modules by kind and name), elf.c (note without running), search.c (folders, owners), index.c (cache),
+ *      load.c (dlopen, normalise), guard.c (thread models) --------------------------------------------------------------------- */
+hf_status hf_registry_open(hf_runtime *, const struct hf_runtime_opts *, struct hf_registry **);
+void hf_registry_close(struct hf_registry *);
+/* A normalised copy: every function is callable (stubs answer HF_ENOSYS), struct_size is ours. Lives as long as rt. */
+struct hf_slot_module {
+  const struct hf_module *m;   /* normalised vtable */
+  void *state;                 /* from load() */
+  pthread_mutex_t one;         /* HF_THREADS_ONE */
+  uint32_t threads;
+};
+hf_status hf_module_get(hf_call *, uint32_t kind, const char *name, struct hf_slot_module **);
+/* Names of a kind, best priority first; from notes. Stops when fn answers non-zero. */
+void hf_module_each(hf_runtime *, uint32_t kind, int (*fn)(void *, const struct hf_plugin_info *), void *);
+/* Enter and leave plugin code: takes the module's or object's lock as its thread model says; sets call->module. */
+struct hf_guard {
+  pthread_mutex_t *held;
+  const struct hf_module *before;
+};
+void hf_guard_in(struct hf_guard *, hf_call *, struct hf_slot_module *, pthread_mutex_t *object);
+void hf_guard_out(struct hf_guard *, hf_call *);
+struct hf_slot { /* where put() goes; made on the stack by the asking function */
+  hf_row_fn fn;
+  void *arg;
+  uint32_t want;               /* HF_PUT_* accepted, others are HF_EABI */
+  hf_call *call;
+};
+hf_status hf_slot_put(hf_slot *, uint32_t what, const void *row, size_t row_size); /* host->put: copies into full rows */
+
+/* ---- task.c: arguments, records, running rows ------------------------------------------------------------------------------- */
+struct hf_out {
+  hf_call *call;
+  int32_t (*record)(void *, uint32_t, const char *, size_t);
+  void *arg;
+};
+
+/* ---- work.c: workers, parallel, jobs; budget.c: tickets ------------------------------------------------------------------------ */
+hf_status hf_work_open(hf_runtime *, struct hf_work **);
+void hf_work_close(struct hf_work *);
+hf_status hf_work_post(struct hf_work *, void (*fn)(void *), void *arg); /* runs soon, on some worker */
+hf_status hf_parallel(hf_call *, uint32_t n, uint32_t width, hf_status (*)(hf_call *, void *, uint32_t), void *);
+hf_status hf_jobs_open(hf_call *, uint32_t width, hf_jobs **);
+hf_status hf_jobs_spawn(hf_jobs *, hf_status (*)(hf_call *, void *), void *);
+hf_status hf_jobs_join(hf_jobs *);
+struct hf_budget *hf_budget_new(uint64_t bytes);
+void hf_budget_free(struct hf_budget *);
+hf_status hf_buf_get(hf_call *, size_t, struct hf_buf *);
+void hf_buf_put(struct hf_buf *);
+
+/* ---- url.c: parsing, origins, rewriting; http.c: hops, credentials, retries, trace; net module behind it ------------------------ */
+struct hf_url { /* pieces of an http(s) URL; port filled in */
+  const char *scheme, *user, *host, *path; /* path with query, without fragment */
+  uint16_t port;
+};
+hf_status hf_url_parse(hf_call *, const char *url, struct hf_url *);
+const char *hf_url_rewrite(hf_call *, const char *logical, bool *consent); /* HF_URL_REWRITE, for connecting */
+const char *hf_url_unrewrite(hf_call *, const char *physical);            /* locations and links back to logical */
+hf_status hf_http(hf_call *, const struct hf_http_req *, struct hf_http_resp *);
+hf_status hf_backoff(hf_call *, uint32_t n, uint32_t wish_ms);
+hf_status hf_digest_new(hf_call *, uint32_t algo, uint64_t size, hf_digester **);
+void hf_digest_add(hf_digester *, const void *, size_t);
+void hf_digest_end(hf_digester *, struct hf_digest *);
+void hf_netstack_close(struct hf_netstack *);
+/* One JSON line per request to --trace / HF_TRACE. */
+struct hf_trace *hf_trace_open(hf_runtime *);
+void hf_trace_close(struct hf_trace *);
+void hf_trace_request(hf_runtime *, const char *method, const char *url, uint32_t status, uint64_t bytes, uint32_t attempt,
+                      double ms, const char *error);
+
+/* ---- sink.c: the wrapped sink; journal.c: its block journal; store.c: typed calls into a backend; fetch.c: the dispatcher ------- */
+struct hf_sink_opts {
+  struct hf_ingest what;
+  uint32_t item;               /* index for progress events */
+  hf_store *store;
+};
+/* Wraps a store's sink; takes it over in every case. */
+hf_status hf_sink_wrap(hf_call *, struct hf_sink *raw, const struct hf_sink_opts *, struct hf_sink **);
+/* All there and right? Then the store's seal; ends the wrapped sink in every case. */
+hf_status hf_sink_seal(hf_call *, struct hf_sink *, void **seal);
+void hf_sink_abort(struct hf_sink *, int keep_partial);
+
+#endif
