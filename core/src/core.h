@@ -111,6 +111,8 @@ void hf_log(hf_runtime *, int32_t level, const char *, ...) HF_PRINTF(3, 4);    
  *      load.c (dlopen, normalise), guard.c (thread models) --------------------------------------------------------------------- */
 hf_status hf_registry_open(hf_runtime *, const struct hf_runtime_opts *, struct hf_registry **);
 void hf_registry_close(struct hf_registry *);
+/* The library's own packs, NULL-terminated; sdk/hub/builtin.c. */
+extern const struct hf_plugin *const hf_builtin_plugins[];
 /* A normalised copy: every function is callable (stubs answer HF_ENOSYS), struct_size is ours. Lives as long as rt. */
 struct hf_slot_module {
   const struct hf_module *m;   /* normalised vtable */
@@ -142,6 +144,20 @@ struct hf_out {
   int32_t (*record)(void *, uint32_t, const char *, size_t);
   void *arg;
 };
+/* The row, or an error in words. Packs in plugins are opened only when their note names the first word. */
+hf_status hf_task_get(hf_call *, const char *name, const struct hf_task **);
+/* Arguments from a JSON object: strings, numbers, booleans, null (absent) and arrays of these. NULL or "": none. */
+hf_status hf_args_read(hf_call *, const struct hf_task *, const char *json, hf_args **);
+/* Required ones there, numbers and choices as the rows say; HF_EINVAL and an error in words. */
+hf_status hf_args_check(hf_call *, const hf_args *);
+/* Checks the arguments, opens the row's pack (load() on first use) and runs the row on this thread. */
+hf_status hf_task_run(hf_call *, const struct hf_task *, const hf_args *, hf_out *);
+/* Behind the host table. */
+const char *hf_arg_str(const hf_args *, const char *name, uint32_t index);
+uint32_t hf_arg_count(const hf_args *, const char *name);
+int32_t hf_arg_int(const hf_args *, const char *name, int64_t *);
+hf_status hf_record(hf_out *, uint32_t what, const char *json, size_t len);
+hf_status hf_task_call(hf_call *, const char *name, const char *json_args, hf_out *);
 
 /* ---- work.c: workers, parallel, jobs; budget.c: tickets ------------------------------------------------------------------------ */
 hf_status hf_work_open(hf_runtime *, struct hf_work **);

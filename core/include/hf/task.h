@@ -48,7 +48,8 @@ struct hf_task {            /* rows may grow */
   const struct hf_route *routes; /* what it asks the Hub, for `hf api` and the generic runner */
   uint32_t route_count;
   uint32_t flags;           /* HF_TK_* */
-  /* Blocking; records into out. NULL: the generic runner takes routes[0]. state is the pack's from load(). */
+  /* Blocking; records into out. NULL: run_row of the pack, else of the Hub pack, which takes routes[0]. state is the
+   * pack's from load(). */
   hf_status (*run)(hf_call *, void *state, const hf_args *, hf_out *);
   const char *since, *gone; /* version of the reference that brought or dropped it; NULL */
   const char *api;          /* space-separated HfApi method names this row stands for */
@@ -73,5 +74,7 @@ enum {
 struct hf_tasks {
   struct hf_module m;
   struct hf_table tasks; /* rows: struct hf_task */
+  /* Runs the rows without a run function of their own; optional. */
+  hf_status (*run_row)(hf_call *, void *state, const struct hf_task *row, const hf_args *, hf_out *);
 };
 #endif
