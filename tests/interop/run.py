@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""One interop check between libhf's client and Python's: same Hub, same cache, both directions.
+
+run.py NAME --build DIR; NAME is a function below with dashes for underscores. Exit 77 where the reference is missing.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+here = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(here.parent / "case"), str(here)]
+from hub import Hub, clean_environment  # noqa: E402
+import reference  # noqa: E402
+
+parser = argparse.ArgumentParser()
+parser.add_argument("name")
+parser.add_argument("--build", type=pathlib.Path, required=True)
+options = parser.parse_args()
+build = options.build.resolve()
+python = reference.need(build)
+hf = build / "bin/hf"
+work = pathlib.Path(tempfile.mkdtemp(prefix="hf-interop-"))
+problems = []
+
+FILES = {
+    "config.json": '{"model_type": "tiny"}\n', "README.md": "---\nlicense: mit\ntags:\n- a\n---\n# Tiny\n", ".gitattributes": "",
+    "empty.txt": "", "sub/deep/er/file.txt": "deep\n", "sub/ünïcode näme.txt": "ü\n", "weights.bin": {"text": "0123456789", "size": 300000,
+                                                                                                  "repeat": 30000},
+    "same-1.txt": "same", "same-2.txt": "same", "with space.txt": "space",
+}
+
+
+def expect(condition, text):
+    if not condition:
+        problems.append(text)
+
+
+def run(command, env, code=0, stdin=None):
+    done = subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=240, input=stdin)
+    if code is not None and done.returncode != code:
+        raise SystemExit(f"{[str(c) for c in command]}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def py(code, env, **values):
+    """Runs a snippet with the reference client; what it assigns to `result` comes back."""
+    prelude = "import json, sys\nV = json.loads(sys.argv[1])\nresult = None\n"
+    done = run([python, "-c", prelude + code + "\nprint('RESULT ' + json.dumps(result))", json.dumps(values)], env)
+    return json.loads([line for line in done.stdout.splitlines() if line.startswith("RESULT ")][-1][7:])
+
+
+def tree(folder):
+    """Everything in a folder that matters: kind, link target, size, mode; without locks and times."""
+    rows = {}
+    for path in sorted(folder.rglob("*")):
+        rel = path.relative_to(folder).as_posix()
+        if rel.startswith(".locks") or rel.endswith(".lock"):
+            continue
+        if path.is_symlink():
+            rows[rel] = ["link", os.readlink(path)]
+        elif path.is_dir():
+            rows[rel] = ["dir", oct(path.stat().st_mode & 0o7777)]
+        else:
+            mode = oct(path.stat().st_mode & 0o7777)
+            if "/trees/" in "/" + rel:
+                mode = "*"  # the reference leaves 600 in shared caches, which is a defect that we fix
+            rows[rel] = ["file", path.stat().st_size, mode]
+    return rows
+
+
+def fill(hub, repo="me/tiny", kind="model"):
+    return hub.add_files(repo, FILES, "--type", kind, "--lfs", "*.bin")
+
+
+def env_of(name, hub, **more):
+    home = work / name
+    home.mkdir(exist_ok=True)
+    return clean_environment(home, hub.url, HF_HUB_DISABLE_XET="1", HF_HUB_DISABLE_PROGRESS_BARS="1", **more)
+
+
+def cache_ours_to_python():
+    """Python finds everything that we downloaded, and needs no request for it."""
+    with Hub(build / "bin") as hub:
+        commits = {kind: fill(hub, kind=kind) for kind in ("model", "dataset", "space")}
+        env = env_of("home", hub)
+        for kind, commit in commits.items():
+            path = run([hf, "download", "me/tiny", "--type", kind, "-q"], env).stdout.strip()
+            found = py("""
+import huggingface_hub as h
+result = {"cached": [h.try_to_load_from_cache("me/tiny", f, repo_type=V["kind"]) for f in V["files"]],
+          "snapshot": h.snapshot_download("me/tiny", repo_type=V["kind"], local_files_only=True),
+          "warnings": [str(w) for w in h.scan_cache_dir().warnings],
+          "repos": [[r.repo_id, r.repo_type, r.nb_files, [x.commit_hash for x in r.revisions], sorted(r.refs)] for r in h.scan_cache_dir().repos]}
+""", env, kind=kind, files=list(FILES))
+            expect(all(isinstance(p, str) and os.path.exists(p) for p in found["cached"]), f"{kind}: not found: {found['cached']}")
+            expect(found["snapshot"] == path, f"{kind}: {found['snapshot']} is not {path}")
+            expect(not found["warnings"], f"scan_cache_dir warns: {found['warnings']}")
+            expect(["me/tiny", kind, len(FILES), [commit], ["main"]] in found["repos"], f"{found['repos']}")
+        hub.reset()
+        py("import huggingface_hub as h\nresult = h.snapshot_download('me/tiny', revision=V['c'])", env, c=commits["model"])
+        expect(hub.log() == [], f"Python still asked: {[r['path'] for r in hub.log()]}")
+
+
+def cache_python_to_ours():
+    """We find everything that Python downloaded: offline, without a request, the same path."""
+    with Hub(build / "bin") as hub:
+        commit = fill(hub)
+        env = env_of("home", hub)
+        path = py("import huggingface_hub as h\nresult = h.snapshot_download('me/tiny')", env)
+        hub.reset()
+        for arguments in (["me/tiny"], ["me/tiny", "--revision", commit]):
+            done = run([hf, "download", *arguments, "-q"], dict(env, HF_HUB_OFFLINE="1"))
+            expect(done.stdout.strip() == path, f"{arguments}: {done.stdout!r} is not {path!r}")
+        one = run([hf, "download", "me/tiny", "sub/deep/er/file.txt", "--revision", commit, "-q"], env).stdout.strip()
+        expect(one == path + "/sub/deep/er/file.txt", one)
+        expect(hub.log() == [], f"requests: {[r['path'] for r in hub.log()]}")
+        run([hf, "download", "me/tiny", "-q"], env)
+        expect(len(hub.log()) == 1, f"warm by branch: {[r['path'] for r in hub.log()]}")
+        done = run([hf, "download", "me/tiny", "nope.txt", "-q"], dict(env, HF_HUB_OFFLINE="1"), code=1)
+        expect("Local entry not found" in done.stderr, done.stderr)
+
+
+def cache_same_layout():
+    """After the same downloads both caches hold the same names, links, sizes and modes."""
+    with Hub(build / "bin") as hub:
+        fill(hub)
+        fill(hub, "me/data", "dataset")
+        ours, theirs = env_of("ours", hub), env_of("theirs", hub)
+        for command in (["download", "me/tiny"], ["download", "me/tiny", "config.json"], ["download", "me/tiny", "nope.bin"],
+                        ["download", "me/data", "--type", "dataset", "--include", "*.txt"],
+                        ["download", "me/data", "weights.bin", "--type", "dataset"]):
+            code = 1 if "nope.bin" in command else 0
+            run([hf, *command], ours, code=code)
+            run([python.parent / "hf", *command], theirs, code=code)
+        a, b = tree(work / "ours/hf/hub"), tree(work / "theirs/hf/hub")
+        for name in sorted(set(a) | set(b)):
+            expect(a.get(name) == b.get(name), f"{name}: ours {a.get(name)}, theirs {b.get(name)}")
+        for path in (work / "ours/hf/hub").rglob("trees/*.json"):
+            other = work / "theirs/hf/hub" / path.relative_to(work / "ours/hf/hub")
+            expect(other.exists() and path.read_bytes() == other.read_bytes(), f"{path.name}: tree listings differ")
+
+
+def local_dir(first, second):
+    with Hub(build / "bin") as hub:
+        fill(hub)
+        env = env_of("home", hub)
+        folder = work / "folder"
+        programs = {"ours": hf, "python": python.parent / "hf"}
+        run([programs[first], "download", "me/tiny", "--local-dir", folder], env)
+        for name, content in FILES.items():
+            if isinstance(content, str):
+                expect((folder / name).read_bytes() == content.encode(), f"{name} differs")
+        before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file() and ".cache" not in p.parts}
+        hub.reset()
+        run([programs[second], "download", "me/tiny", "--local-dir", folder], env)
+        gets = [r["path"] for r in hub.log() if r["method"] == "GET" and "/resolve/" in r["path"]]
+        expect(gets == [], f"{second} fetched again: {gets}")
+        after = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file() and ".cache" not in p.parts}
+        expect(before == after, "files were rewritten")
+        (folder / "config.json").write_text("changed by hand\n")
+        run([programs[second], "download", "me/tiny", "--local-dir", folder], env)
+        expect((folder / "config.json").read_text() == FILES["config.json"], "a changed file was not restored")
+        metadata = (folder / ".cache/huggingface/download/config.json.metadata").read_text().split("\n")
+        expect(len(metadata) == 4 and len(metadata[0]) == 40 and len(metadata[1]) == 40, f"metadata {metadata}")
+        expect((folder / ".cache/huggingface/.gitignore").read_text() == "*", ".gitignore")
+
+
+def local_dir_ours_to_python():
+    """Python trusts the metadata that we wrote beside a local folder."""
+    local_dir("ours", "python")
+
+
+def local_dir_python_to_ours():
+    """And the other way round."""
+    local_dir("python", "ours")
+
+
+def shared_store():
+    """A blob that Python put into the shared store is linked, not fetched; what links to it stays readable for Python."""
+    with Hub(build / "bin") as hub:
+        fill(hub)
+        env = env_of("home", hub)
+        env.pop("HF_HUB_DISABLE_XET")
+        xet_hash = "ab" + "0" * 62
+        path = py("""
+import huggingface_hub as h, os, inspect
+from huggingface_hub.utils import _shared_blobs as s
+p = h.hf_hub_download("me/tiny", "weights.bin")
+result = {"path": p, "names": [n for n in dir(s) if not n.startswith("__")], "blob": os.path.realpath(p)}
+""", env)
+        expect(os.path.getsize(path["blob"]) == 300000, "size")
+        hub_dir = pathlib.Path(env["HF_HOME"]) / "hub"
+        store = hub_dir / "blobs"
+        store.mkdir()
+        (store / ".huggingface-shared-blobs").write_text("1\n")
+        entry = store / "ab" / xet_hash
+        entry.parent.mkdir()
+        etag = pathlib.Path(path["blob"]).name
+        shutil.move(path["blob"], entry)
+        os.symlink(f"../../blobs/ab/{xet_hash}", hub_dir / f"models--me--tiny/blobs/{etag}")
+        (entry.parent / (xet_hash + ".refs")).write_text(f"models--me--tiny/blobs/{etag}\n")
+        hub.reset()
+        again = run([hf, "download", "me/tiny", "weights.bin", "-q"], env).stdout.strip()
+        expect(again == path["path"], again)
+        gets = [r["path"] for r in hub.log() if r["method"] == "GET" and "resolve" in r["path"]]
+        expect(gets == [], f"fetched again: {gets}")
+        found = py("import huggingface_hub as h\nr = h.scan_cache_dir()\nresult = [[str(w) for w in r.warnings], r.size_on_disk]", env)
+        expect(found[0] == [], f"{found}")
+
+
+def offline_both():
+    """Both clients say the same of an empty cache without network."""
+    with Hub(build / "bin") as hub:
+        fill(hub)
+        env = env_of("home", hub, HF_HUB_OFFLINE="1")
+        for arguments in (["me/tiny"], ["me/tiny", "config.json"]):
+            ours = run([hf, "download", *arguments], env, code=None)
+            theirs = run([python.parent / "hf", "download", *arguments], env, code=None)
+            expect(ours.returncode == theirs.returncode, f"{arguments}: exit {ours.returncode}, Python's {theirs.returncode}")
+            a, b = ours.stderr.splitlines()[:1], theirs.stderr.splitlines()[:1]
+            expect(a == b, f"{arguments}: {a} is not {b}")
+
+
+def crowd():
+    """Ten of ours and ten of Python's on one cold cache: all resolve, one blob, a clean scan."""
+    with Hub(build / "bin") as hub:
+        hub.add("me/crowd", "--generate", "files=1,size=20MiB,seed=9", "--lfs-threshold", "1")
+        tree_json = json.loads(hub.call("GET", "/api/models/me/crowd/tree/main?recursive=true"))
+        name = max(tree_json, key=lambda e: e.get("size", 0))["path"]
+        for _ in range(2):
+            env = env_of("home", hub)
+            shutil.rmtree(env["HF_HOME"], ignore_errors=True)
+            hub.reset()
+            command = ["download", "me/crowd", name, "-q"]
+            crowd = [subprocess.Popen([str(program), *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                     for _ in range(10) for program in (hf, python.parent / "hf")]
+            outs = [p.communicate(timeout=200) + (p.returncode,) for p in crowd]
+            expect(all(code == 0 for _, _, code in outs), f"{[e for _, e, c in outs if c][:2]}")
+            expect(len({o.strip() for o, _, _ in outs}) == 1, f"{ {o for o, _, _ in outs} }")
+            full = [r for r in hub.log() if r["method"] == "GET" and r.get("bytes", 0) >= 20 << 20]
+            expect(len(full) <= 2, f"{len(full)} whole downloads")
+            found = py("import huggingface_hub as h\nr = h.scan_cache_dir()\nresult = [[str(w) for w in r.warnings], r.size_on_disk]", env)
+            expect(found == [[], 20 << 20], f"{found}")
+
+
+try:
+    globals()[options.name.replace("-", "_")]()
+finally:
+    shutil.rmtree(work, ignore_errors=True)
+for line in problems:
+    print(line)
+print(f"interop.{options.name}: {'FAILED' if problems else 'ok'}")
+sys.exit(1 if problems else 0)
