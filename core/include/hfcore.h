@@ -86,13 +86,14 @@ HF_EXPORT void hf_task_each(hf_runtime *, int (*)(void *, const struct hf_task *
 /* What an operation tells while it runs. Called from workers, one call at a time per operation; a callback that returns
  * non-zero cancels the operation. All optional. */
 struct hf_watch {
-  uint32_t struct_size, reserved;
+  uint32_t struct_size, flags; /* HF_WATCH_* */
   void *arg;
   int32_t (*record)(void *arg, uint32_t what, const char *json, size_t len); /* HF_OUT_* */
   void (*progress)(void *arg, const struct hf_event *);
   uint64_t deadline_ms;      /* from now, 0: none */
   struct hf_table options;   /* rows: struct hf_kv: settings for this operation only */
 };
+enum { HF_WATCH_RUN_IN_WAIT = 1 /* no thread is started: it runs inside hf_op_wait(), on the thread that waits */ };
 /* Never NULL unless memory is out: a start that fails is an operation that has ended with the error. json_args: an
  * object; members are the task's parameters, arrays for repeated ones. */
 HF_EXPORT hf_op *hf_op_start(hf_runtime *, const char *task, const char *json_args, const struct hf_watch *);

@@ -46,13 +46,13 @@ void hf_text_free(struct hf_text_buf *);
 /* Replaces tokens, signatures and passwords in a text that people will read. In place; never longer. */
 void hf_text_redact(char *);
 
-/* ---- call.c: one running operation or a branch of it ------------------------------------------------------------------ */
+/* ---- error.c: the error slot; cancel.c: the tree of cancel flags and hooks; call.c: calls, branches, options, events ---- */
 struct hf_error_slot { /* no allocation: texts are cut to fit */
   struct hf_error e;
   char cls[64], message[1536], request_id[128], url[512];
-  bool set;
+  _Atomic int state; /* 0 empty, 1 being written, 2 set: read it through hf_call_error() */
 };
-struct hf_cancel; /* flag, deadline, hooks; shared by a call and its branches down to the next parallel() */
+struct hf_cancel; /* flag, deadline, hooks; a branch has its own, below that of its parent */
 struct hf_call {
   hf_runtime *rt;
   struct hf_call *parent;       /* NULL: the operation's own call */
@@ -60,19 +60,36 @@ struct hf_call {
   const struct hf_module *module; /* whose option() keys apply; set by guards */
   struct hf_cancel *cancel;
   struct hf_arena *arena;       /* the operation's; branches share it */
-  struct hf_profile *profile;   /* headers, credentials, options: copy on write (profile.c) */
+  _Atomic(struct hf_profile *) profile; /* headers, credentials, options: never changed, only replaced (profile.c) */
   struct hf_error_slot *error;
   const struct hf_watch *watch; /* NULL: nobody looks */
   pthread_mutex_t *watch_lock;
+  _Atomic uint32_t refs;
 };
 /* A call of its own outside any operation (tests, runtime start). */
 hf_status hf_call_begin(hf_runtime *, hf_call **);
 void hf_call_end(hf_call *);
-/* A branch for parallel(): own error slot, own cancel flag that the parent's also sets. */
+/* A branch for parallel(): own error slot, own cancel flag that the parent's also sets. NULL: out of memory. */
 hf_call *hf_call_branch(hf_call *);
 void hf_call_branch_end(hf_call *, bool hand_up); /* hand_up: the error becomes the parent's if it has none */
 void hf_call_cancel(hf_call *);                   /* this call and its branches */
-hf_status hf_fail_errno(hf_call *, int err, const char *fmt, ...) HF_PRINTF(3, 4); /* maps errno to a code */
+/* Behind the host table. */
+hf_status hf_call_fail(hf_call *, const struct hf_error *);
+hf_status hf_call_failf(hf_call *, hf_status, const char *, ...) HF_PRINTF(3, 4);
+const struct hf_error *hf_call_error(hf_call *);
+void hf_call_clear(hf_call *);
+hf_status hf_call_check(hf_call *);
+hf_status hf_call_on_cancel(hf_call *, void (*fn)(void *), void *arg, hf_hook **);
+void hf_call_off_cancel(hf_hook *);
+void hf_call_emit(hf_call *, const struct hf_event *);
+void hf_call_log(hf_call *, int32_t level, const char *, ...) HF_PRINTF(3, 4);
+const char *hf_call_get_option(hf_call *, const char *key);
+void *hf_call_arena(hf_call *, size_t);
+const char *hf_call_intern(hf_call *, const char *, size_t);
+uint64_t hf_now_ns(void);
+hf_status hf_call_sleep(hf_call *, uint64_t ms); /* HF_OK after that time, or what check() says as soon as it does */
+/* "WHAT: why errno says", with a code and, where the disk is full, in the words disk, quota or inodes. */
+hf_status hf_fail_errno(hf_call *, int err, const char *what, ...) HF_PRINTF(3, 4);
 hf_status hf_code_of_errno(int err);
 
 /* ---- profile.c ---------------------------------------------------------------------------------------------------------- */
@@ -88,22 +105,29 @@ struct hf_work;
 struct hf_budget;
 struct hf_netstack;
 struct hf_trace;
+struct hf_watcher;
+struct hf_ops;
 struct hf_runtime {
   struct hf_config *config;
   struct hf_registry *registry; /* plugins and tasks */
-  struct hf_work *work;         /* started at the first operation */
+  struct hf_work *work;         /* its threads start with the first job */
   struct hf_budget *budget;
   struct hf_netstack *net;      /* http.c; loaded at the first request or digest */
   struct hf_trace *trace;
-  hf_http_error_fn on_http_error;
+  struct hf_watcher *watcher;   /* turns asked-for cancels and deadlines into hooks; its thread starts with the first hook */
+  struct hf_ops *ops;           /* operations that have not ended */
+  _Atomic(hf_http_error_fn) on_http_error;
   void (*log)(void *, int32_t, const char *);
   void *log_arg;
   _Atomic int32_t log_level;
   pthread_mutex_t lock;         /* lazily made parts */
   char *libdir;                 /* where hf-net and the shipped plugins are: lib/hf, found from argv0 */
 };
+/* Defaults that are the Hub's (rows end with a NULL key); sdk/hub/defaults.c. */
+extern const struct hf_kv hf_builtin_defaults[];
 hf_status hf_config_open(const struct hf_runtime_opts *, struct hf_config **, char *why, size_t why_len);
 void hf_config_close(struct hf_config *);
+bool hf_config_secret(const char *key);                                                /* never shown, never an option */
 const char *hf_config_module(hf_runtime *, const struct hf_module *, const char *key); /* "NAME.key" and param.env */
 void hf_log(hf_runtime *, int32_t level, const char *, ...) HF_PRINTF(3, 4);           /* redacted */
 
