@@ -135,6 +135,9 @@ HF_EXPORT const char *hf_url_quote(hf_call *, const char *, const char *keep);
 /* ---- stores: a backend's functions behind the core's checks --------------------------------------------------------- */
 
 /* uri: "hub-cache:/path", "local-dir:/path", "memory:", "NAME:REST"; options reach the backend through the call. */
+/* The one rule for paths inside a repo, POSIX and Windows rules on all systems: relative, "/"-separated, no "." or "..",
+ * no drive or UNC prefix, no empty or over-long component, no control character, valid UTF-8. Else HF_EINVAL. */
+HF_EXPORT hf_status hf_path_check(hf_call *, const char *path);
 HF_EXPORT hf_status hf_store_open(hf_call *, const char *uri, hf_store **);
 HF_EXPORT void hf_store_close(hf_store *);
 HF_EXPORT uint64_t hf_store_caps(const hf_store *);
@@ -191,8 +194,8 @@ struct hf_fetch {
   const char *adapters;         /* names, comma separated, in order; NULL: by score */
   void *arg;
   /* Optional. resolve: fill in url, etag, digest, size of file i. refresh: a new URL after the old one was refused. done:
-   * file i has ended, visible when st is HF_OK (called once per file; after the group it was published with); a non-zero
-   * answer cancels the rest. */
+   * file i has ended, visible when st is HF_OK (called once per file, one at a time; after the group it was published
+   * with); a non-zero answer cancels the rest. */
   hf_status (*resolve)(hf_call *, void *arg, struct hf_fetch_file *, uint32_t i);
   hf_status (*refresh)(hf_call *, void *arg, struct hf_fetch_file *, uint32_t i);
   hf_status (*done)(hf_call *, void *arg, struct hf_fetch_file *, uint32_t i, hf_status st, const struct hf_st_file *);

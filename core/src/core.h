@@ -216,6 +216,12 @@ void hf_trace_close(struct hf_trace *);
 void hf_trace_request(hf_runtime *, const char *method, const char *url, uint32_t status, uint64_t bytes, uint32_t attempt,
                       double ms, const char *error);
 
+/* ---- names.c: syntax of what names a file; each fails with HF_EINVAL and says why. hf_path_check is in hfcore.h ------------- */
+hf_status hf_repo_check(hf_call *, const struct hf_repo *);
+hf_status hf_commit_check(hf_call *, const char *);  /* 40 lower-case hex digits */
+hf_status hf_etag_check(hf_call *, const char *);    /* 1 to 200 bytes, a safe file name */
+hf_status hf_ref_check(hf_call *, const char *name); /* "main", "refs/pr/3" */
+
 /* ---- sink.c: the wrapped sink; journal.c: its block journal; store.c: typed calls into a backend; fetch.c: the dispatcher ------- */
 struct hf_sink_opts {
   struct hf_ingest what;
