@@ -1,0 +1,234 @@
+/* request.c - a curl handle set up for one request, and the words for what went wrong with it.
+ * Nothing is left to curl's defaults that could send more than was asked for: no user agent, no cookies, no netrc, no
+ * redirects, no other protocols. What curl reports becomes a code, a class of the reference's HTTP library, a sentence. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "stack.h"
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+  (void)arg, (void)purpose;
+  return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* A stream cannot be sent again by curl on its own: http.c repeats the whole request where that is right. */
+static int rewind_stream(void *arg, curl_off_t off, int from) {
+  (void)arg, (void)off, (void)from;
+  return CURL_SEEKFUNC_FAIL;
+}
+
+static CURL *get_easy(struct stack *s) {
+  CURL *e = NULL;
+  pthread_mutex_lock(&s->lock);
+  if (s->idle_count > 0) e = s->idle_easy[--s->idle_count];
+  pthread_mutex_unlock(&s->lock);
+  if (e == NULL) return curl_easy_init();
+  curl_easy_reset(e);
+  return e;
+}
+
+/* ---- headers ------------------------------------------------------------------------------------------------------ */
+
+static bool has_header(const struct hf_net_req *req, const char *name) {
+  for (uint32_t i = 0; i < req->header_count; i++)
+    if (strcasecmp(req->headers[i].key, name) == 0) return true;
+  return false;
+}
+
+static bool add_line(struct exchange *x, const char *line) {
+  struct curl_slist *l = curl_slist_append(x->headers, line);
+  if (l == NULL) return false;
+  x->headers = l;
+  return true;
+}
+
+/* "Name:" takes away what curl would add; "Name;" sends it empty. */
+static bool add_headers(struct exchange *x) {
+  static const char *const unwanted[] = {"Accept", "Content-Type", "Expect"};
+  const struct hf_net_req *req = x->req;
+  char line[64];
+  for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
+    if (has_header(req, unwanted[i])) continue;
+    snprintf(line, sizeof(line), "%s:", unwanted[i]);
+    if (!add_line(x, line)) return false;
+  }
+  for (uint32_t i = 0; i < req->header_count; i++) {
+    const struct hf_kv *h = &req->headers[i];
+    size_t len = strlen(h->key) + strlen(h->value) + 3;
+    char *text = malloc(len);
+    if (text == NULL) return false;
+    if (h->value[0] != '\0')
+      snprintf(text, len, "%s: %s", h->key, h->value);
+    else
+      snprintf(text, len, "%s;", h->key);
+    bool ok = add_line(x, text);
+    explicit_bzero(text, len);
+    free(text);
+    if (!ok) return false;
+  }
+  return true;
+}
+
+/* ---- the handle --------------------------------------------------------------------------------------------------- */
+
+static void set_method(CURL *e, struct exchange *x) {
+  const struct hf_net_req *req = x->req;
+  const char *m = req->method;
+  bool carries = strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
+  if (req->on_send != NULL) {
+    curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(e, CURLOPT_READFUNCTION, send_body);
+    curl_easy_setopt(e, CURLOPT_READDATA, x);
+    curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, rewind_stream);
+    curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+    curl_off_t size = req->body_len == HF_SIZE_UNKNOWN ? -1 : (curl_off_t)req->body_len;
+    curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, size);
+  } else if (req->body_len > 0 || carries) {
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS, req->body_len > 0 ? req->body : "");
+  } else if (strcmp(m, "HEAD") == 0) {
+    curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+    return;
+  } else {
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+  }
+  curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, m);
+}
+
+static void set_tls(CURL *e, const struct stack *s) {
+  curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  if (s->trust != NULL) {
+    curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, NULL);
+    curl_easy_setopt(e, CURLOPT_PROXY_CAPATH, NULL);
+    curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, trust_install);
+    curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, s->trust);
+  } else if (s->ca_file != NULL) {
+    curl_easy_setopt(e, CURLOPT_CAINFO, s->ca_file);
+  }
+  if (s->client_cert != NULL) curl_easy_setopt(e, CURLOPT_SSLCERT, s->client_cert);
+  if (s->client_key != NULL) curl_easy_setopt(e, CURLOPT_SSLKEY, s->client_key);
+  if (s->flags & HF_NET_INSECURE) {
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
+
+static void set_http(CURL *e, const struct exchange *x) {
+  const struct stack *s = x->stack;
+  const struct hf_net_req *req = x->req;
+  bool bulk = (req->flags & HF_NETREQ_BULK) != 0, old = bulk || (s->flags & HF_NET_NO_HTTP2) != 0;
+  /* Bulk bodies share no connection: one TCP window for all of them would be the limit. */
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, old ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
+  if (!old && strncasecmp(req->url, "https:", 6) == 0) curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, bulk ? (long)CHUNK_SIZE : 16384L);
+  if (!(req->flags & HF_NETREQ_RAW)) {
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+  }
+}
+
+hf_status request_prepare(hf_call *call, struct exchange *x) {
+  struct stack *s = x->stack;
+  const struct hf_net_req *req = x->req;
+  CURL *e = x->easy = get_easy(s);
+  if (e == NULL || !add_headers(x)) return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
+  if (curl_easy_setopt(e, CURLOPT_URL, req->url) != CURLE_OK)
+    return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
+  curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+  curl_easy_setopt(e, CURLOPT_PRIVATE, x);
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->problem);
+  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  curl_easy_setopt(e, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+  curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* never wait for a name look-up that nobody needs any more */
+#endif
+  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(req->connect_ms != 0 ? req->connect_ms : s->connect_ms));
+  curl_easy_setopt(e, CURLOPT_PROXY, proxy_rules_find(s->proxies, req->url));
+  curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, receive_header);
+  curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
+  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, receive_body);
+  curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+  curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, note_progress);
+  curl_easy_setopt(e, CURLOPT_XFERINFODATA, x);
+  curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
+  set_tls(e, s);
+  set_http(e, x);
+  set_method(e, x);
+  return HF_OK;
+}
+
+/* ---- errors ------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+  CURLcode code;
+  hf_status st;
+  bool retryable;
+  const char *cls, *what;
+} meanings[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, HF_ENET, true, "ConnectError", "the server's name cannot be found"},
+    {CURLE_COULDNT_RESOLVE_PROXY, HF_ENET, true, "ConnectError", "the proxy's name cannot be found"},
+    {CURLE_COULDNT_CONNECT, HF_ENET, true, "ConnectError", "the server cannot be reached"},
+    {CURLE_OPERATION_TIMEDOUT, HF_ETIMEDOUT, true, "ConnectTimeout", "the server did not answer in time"},
+    {CURLE_SSL_CONNECT_ERROR, HF_ENET, true, "ConnectError", "no secure connection could be made"},
+    {CURLE_PEER_FAILED_VERIFICATION, HF_ENET, false, "ConnectError",
+     "the server's certificate is not trusted (add its authority with SSL_CERT_FILE)"},
+    {CURLE_SSL_CERTPROBLEM, HF_ENET, false, "ConnectError", "the client certificate cannot be used"},
+    {CURLE_SSL_CACERT_BADFILE, HF_ENET, false, "ConnectError", "the certificates to trust cannot be read"},
+    {CURLE_GOT_NOTHING, HF_ENET, true, "RemoteProtocolError", "the server closed the connection without an answer"},
+    {CURLE_PARTIAL_FILE, HF_ENET, true, "RemoteProtocolError",
+     "the connection ended before the whole answer was there"},
+    {CURLE_SEND_ERROR, HF_ENET, true, "WriteError", "the connection broke while sending"},
+    {CURLE_SEND_FAIL_REWIND, HF_ENET, true, "WriteError", "the connection broke while sending"},
+    {CURLE_RECV_ERROR, HF_ENET, true, "ReadError", "the connection broke while receiving"},
+    {CURLE_HTTP2, HF_ENET, true, "RemoteProtocolError", "the HTTP/2 connection broke"},
+    {CURLE_HTTP2_STREAM, HF_ENET, true, "RemoteProtocolError", "the HTTP/2 stream broke"},
+    {CURLE_PROXY, HF_ENET, true, "ProxyError", "the proxy refused"},
+    {CURLE_WEIRD_SERVER_REPLY, HF_EPROTO, true, "RemoteProtocolError", "the answer is not valid HTTP"},
+    {CURLE_UNSUPPORTED_PROTOCOL, HF_EPROTO, false, "RemoteProtocolError", "the answer is not valid HTTP"},
+    {CURLE_BAD_CONTENT_ENCODING, HF_EPROTO, false, "DecodingError", "the answer cannot be decompressed"},
+    {CURLE_URL_MALFORMAT, HF_EINVAL, false, NULL, "the URL cannot be used"},
+    {CURLE_OUT_OF_MEMORY, HF_ENOMEM, false, NULL, "out of memory"},
+};
+
+hf_status request_failed(hf_call *call, struct exchange *x, struct hf_net_result *result) {
+  const struct hf_host *host = x->stack->host;
+  char text[CURL_ERROR_SIZE + 256];
+  struct hf_error e = {.struct_size = sizeof(e), .code = HF_ENET, .message = text, .retryable = 1};
+  const char *what = "the exchange failed";
+  if (x->refused != HF_OK) {
+    e.code = x->refused;
+    e.retryable = 0;
+    e.cls = x->refused == HF_EPROTO ? "RemoteProtocolError" : NULL;
+    return host->fail(
+        call, &(struct hf_error){.struct_size = sizeof(e), .code = e.code, .cls = e.cls, .message = x->problem});
+  }
+  CURLcode code = x->code == CURLE_OK ? CURLE_WEIRD_SERVER_REPLY : x->code;
+  for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+    if (meanings[i].code != code) continue;
+    e.code = meanings[i].st;
+    e.cls = meanings[i].cls;
+    e.retryable = meanings[i].retryable;
+    what = meanings[i].what;
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT && !result->sent_nothing) e.cls = "ReadTimeout";
+  if (x->connect_code >= 400 && x->request_size == 0)
+    snprintf(text, sizeof(text), "the proxy refused with status %ld", x->connect_code);
+  else
+    snprintf(text, sizeof(text), "%s (%s)", what, x->problem[0] != '\0' ? x->problem : curl_easy_strerror(code));
+  result->retryable = e.retryable;
+  return host->fail(call, &e);
+}
