@@ -134,10 +134,10 @@ HF_EXPORT const char *hf_url_quote(hf_call *, const char *, const char *keep);
 
 /* ---- stores: a backend's functions behind the core's checks --------------------------------------------------------- */
 
-/* uri: "hub-cache:/path", "local-dir:/path", "memory:", "NAME:REST"; options reach the backend through the call. */
 /* The one rule for paths inside a repo, POSIX and Windows rules on all systems: relative, "/"-separated, no "." or "..",
  * no drive or UNC prefix, no empty or over-long component, no control character, valid UTF-8. Else HF_EINVAL. */
 HF_EXPORT hf_status hf_path_check(hf_call *, const char *path);
+/* uri: "hub-cache:/path", "local-dir:/path", "memory:", "NAME:REST"; options reach the backend through the call. */
 HF_EXPORT hf_status hf_store_open(hf_call *, const char *uri, hf_store **);
 HF_EXPORT void hf_store_close(hf_store *);
 HF_EXPORT uint64_t hf_store_caps(const hf_store *);

@@ -218,7 +218,8 @@ void hf_trace_request(hf_runtime *, const char *method, const char *url, uint32_
 
 /* ---- names.c: syntax of what names a file; each fails with HF_EINVAL and says why. hf_path_check is in hfcore.h ------------- */
 hf_status hf_repo_check(hf_call *, const struct hf_repo *);
-hf_status hf_commit_check(hf_call *, const char *);  /* 40 lower-case hex digits */
+bool hf_is_commit(const char *);                     /* 40 lower-case hex digits */
+hf_status hf_commit_check(hf_call *, const char *);
 hf_status hf_etag_check(hf_call *, const char *);    /* 1 to 200 bytes, a safe file name */
 hf_status hf_ref_check(hf_call *, const char *name); /* "main", "refs/pr/3" */
 

@@ -33,7 +33,7 @@ static size_t utf8_len(const unsigned char *s) {
 
 static hf_status refuse(hf_call *c, const char *message) {
   struct hf_error e = {.struct_size = sizeof e, .code = HF_EINVAL, .cls = "ValueError", .message = message};
-  return hf_host()->fail(c, &e);
+  return hf_call_fail(c, &e);
 }
 
 static hf_status refuse_path(hf_call *c, const char *path, const char *why) {
@@ -105,8 +105,8 @@ hf_status hf_repo_check(hf_call *c, const struct hf_repo *repo) {
   size_t t = 0;
   while (t < HF_COUNT(types) && strcmp(types[t], repo->type) != 0) t++;
   if (t == HF_COUNT(types))
-    return hf_host()->failf(c, HF_EINVAL, "'%.40s' is no repository type: use model, dataset, space or kernel",
-                            repo->type);
+    return hf_call_failf(c, HF_EINVAL, "'%.40s' is no repository type: use model, dataset, space or kernel",
+                         repo->type);
   const char *slash = strchr(repo->id, '/');
   size_t len = strlen(repo->id);
   size_t first = slash ? (size_t)(slash - repo->id) : 0;
@@ -115,15 +115,19 @@ hf_status hf_repo_check(hf_call *c, const struct hf_repo *repo) {
   bool good =
       (!slash || repo_part(repo->id, first)) && repo_part(name, n) && !(n > 4 && strcmp(name + n - 4, ".git") == 0);
   if (good) return HF_OK;
-  return hf_host()->failf(
+  return hf_call_failf(
       c, HF_EINVAL, "'%.200s' is no repository id: use 'name' or 'namespace/name' of letters, digits, '-', '_' and '.'",
       repo->id);
 }
 
+bool hf_is_commit(const char *s) {
+  return strlen(s) == 40 && is_hex(s, 40);
+}
+
 hf_status hf_commit_check(hf_call *c, const char *commit) {
-  if (commit && strlen(commit) == 40 && is_hex(commit, 40)) return HF_OK;
-  return hf_host()->failf(c, HF_EINVAL, "'%.80s' is no commit: it has 40 lower-case hexadecimal digits",
-                          commit ? commit : "");
+  if (commit && hf_is_commit(commit)) return HF_OK;
+  return hf_call_failf(c, HF_EINVAL, "'%.80s' is no commit: it has 40 lower-case hexadecimal digits",
+                       commit ? commit : "");
 }
 
 hf_status hf_etag_check(hf_call *c, const char *etag) {
@@ -134,8 +138,8 @@ hf_status hf_etag_check(hf_call *c, const char *etag) {
     good = ch > 0x20 && ch < 0x7f && ch != '/' && ch != '\\' && ch != '"';
   }
   if (good) return HF_OK;
-  return hf_host()->failf(c, HF_EPROTO,
-                          "the server names a file by an etag that cannot be used: ask its operator to repair it");
+  return hf_call_failf(c, HF_EPROTO,
+                       "the server names a file by an etag that cannot be used: ask its operator to repair it");
 }
 
 hf_status hf_ref_check(hf_call *c, const char *name) {
@@ -152,5 +156,5 @@ hf_status hf_ref_check(hf_call *c, const char *name) {
     good = n && (unsigned char)name[i] >= 0x20 && name[i] != 0x7f;
   }
   if (good) return HF_OK;
-  return hf_host()->failf(c, HF_EINVAL, "'%.200s' is no revision name that can be stored", name ? name : "");
+  return hf_call_failf(c, HF_EINVAL, "'%.200s' is no revision name that can be stored", name ? name : "");
 }

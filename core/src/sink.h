@@ -1,0 +1,81 @@
+/* sink.h - the wrapped sink's insides, shared by sink.c (bounds, progress, seal), sink_digest.c (the frontier), sink_resume.c
+ * (block journal) and sink_order.c (stores that take bytes in order or in whole parts).
+ * Lock order: io, then lock; neither is held by a writer of a store that takes any order while it writes or hashes. */
+#ifndef HF_SINK_H
+#define HF_SINK_H
+#include "bytes.h"
+#include "store.h"
+
+enum { HF_OPEN_BLOCKS = 32, HF_SINK_SCRATCH = 256 << 10 };
+
+/* A block that is being filled from its start, with the checksum so far. */
+struct hf_open_block {
+  uint32_t index, next; /* next: bytes summed */
+  bool used, busy, lost;
+  uint64_t age;
+  struct hf_sum sum;
+};
+
+struct hf_piece; /* bytes that came too early for a store that takes them in order */
+
+struct hf_wrap {
+  struct hf_sink s;  /* what adapters see; first */
+  struct hf_sink *raw;
+  struct hf_sink f;  /* the functions of raw, absent ones NULL */
+  hf_store *store;
+  struct hf_ingest what;
+  uint32_t item;
+  bool ordered;      /* writes reach the store ascending, under io */
+  bool reads_back;
+  pthread_mutex_t object; /* raw's turn in HF_THREADS_PER_OBJECT */
+  pthread_mutex_t io;     /* stores without HF_IO_CONCURRENT or HF_IO_ANY_ORDER */
+  pthread_mutex_t lock;   /* everything below */
+  struct hf_ranges held;
+
+  struct hf_digest want; /* algo NONE: only the length counts */
+  hf_digester *digester;
+  uint64_t hashed;       /* the frontier */
+  uint64_t claim;        /* somebody hashes up to here */
+  bool hashing, rehash;
+  uint8_t *scratch;      /* of the one who hashes */
+
+  uint32_t block, blocks; /* journal; block 0: none */
+  uint64_t salt, note_at, clock;
+  uint8_t head[HF_JOURNAL_HEAD];
+  struct hf_open_block *open;
+  bool note_broken;
+
+  uint64_t next;          /* ordered: bytes that the store or the part buffer has */
+  uint8_t *part;          /* HF_ST_PART_WRITE */
+  size_t part_size, part_fill;
+  struct hf_piece *early;
+  uint64_t early_bytes;
+
+  uint64_t unsynced;      /* since write-back was last started */
+  _Atomic uint64_t wire, told_ns;
+};
+
+/* Calls of the store's sink within its thread model. */
+hf_status hf_raw_write(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n);
+hf_status hf_raw_read(hf_call *, struct hf_wrap *, void *buf, size_t len, uint64_t off, size_t *got);
+
+/* Follows the frontier after [off, ...) was written and is held; reads at most `budget` bytes back. */
+hf_status hf_frontier_follow(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n, uint64_t budget);
+/* Hashes bytes that are next in order (stores that are written in order, and resume). */
+hf_status hf_frontier_add(hf_call *, struct hf_wrap *, const void *, size_t);
+/* The digest of the whole file, which is held; *is has algo NONE when none was asked for. */
+hf_status hf_frontier_end(hf_call *, struct hf_wrap *, struct hf_digest *is);
+void hf_frontier_free(struct hf_wrap *);
+
+/* The size is known: prepares the journal, and where `resume`, holds again what the last attempt left. */
+hf_status hf_journal_begin(hf_call *, struct hf_wrap *, bool resume);
+/* Bytes [off, ...) are about to be written again: what was summed of them is void. Under lock. */
+void hf_journal_forget(struct hf_wrap *, uint64_t off, uint64_t len);
+void hf_journal_follow(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n);
+/* The attempt ends here: records the blocks that are filled in part. */
+void hf_journal_stop(struct hf_wrap *);
+
+hf_status hf_order_write(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n, uint64_t total);
+hf_status hf_order_flush(hf_call *, struct hf_wrap *); /* the last, shorter part */
+void hf_order_free(struct hf_wrap *);
+#endif
