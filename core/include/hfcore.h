@@ -61,7 +61,7 @@ HF_EXPORT void hf_config_each(hf_runtime *, int (*)(void *, const char *key, str
 /* ---- plugins ------------------------------------------------------------------------------------------------------ */
 
 struct hf_plugin_info { /* what the file says, without opening it as code; strings live as long as the runtime */
-  uint32_t struct_size, kind;
+  uint32_t struct_size, kind;          /* kind 0: a file or folder that could not be read as plugins; name is its own */
   const char *name, *plugin, *version; /* module, its plugin */
   const char *file;                    /* NULL: built in */
   const char *refused;                 /* why it is not used, NULL: it is */
@@ -69,14 +69,22 @@ struct hf_plugin_info { /* what the file says, without opening it as code; strin
   int32_t priority;
   uint32_t abi_major, abi_minor;
   uint64_t caps;
+  const char *rule;                    /* the rule that a refused file broke ("abi/one-symbol"), NULL: said in words only */
 };
 /* One row per module, refused files included, ascending by kind and name. Reads notes only. */
 HF_EXPORT void hf_plugin_each(hf_runtime *, int (*)(void *, const struct hf_plugin_info *), void *);
-/* Opens the module (load() runs on the first use); NULL and an error in *why (static or runtime's) when refused. */
+/* Opens the module and runs the plugin's load() if it has not run; every function of the answer is callable. NULL and the
+ * reason in *why (the runtime's memory) when refused. */
 HF_EXPORT const struct hf_module *hf_plugin_open(hf_runtime *, uint32_t kind, const char *name, const char **why);
-/* Reads one file as the loader would, without running it; info may be asked for all its modules. */
+/* Reads one file as the loader would, without running it: fn gets its modules, or one row of kind 0 when it has none that
+ * could be read (strings live during the call only). */
 HF_EXPORT hf_status hf_plugin_read(hf_runtime *, const char *file, int (*)(void *, const struct hf_plugin_info *), void *,
                                    const char **why);
+
+/* For judges of plugins, who call a module's functions past the core's checks: a slot for one type of row (in the call's
+ * arena), and the module whose configuration option() reads from now on. */
+HF_EXPORT hf_slot *hf_slot_new(hf_call *, uint32_t want, hf_status (*)(void *arg, uint32_t what, const void *row), void *);
+HF_EXPORT void hf_call_module(hf_call *, const struct hf_module *);
 
 /* ---- tasks -------------------------------------------------------------------------------------------------------- */
 

@@ -415,7 +415,7 @@ static bool check_relocations(struct image *im) {
     uint8_t *rows = get_block(im, im->tag[tables[t].tag], len, "relocation table");
     if (!rows) return false;
     bool ok = true;
-    for (uint64_t at = 0; ok && OWN_IRELATIVE && at + entry <= len; at += entry) {
+    for (uint64_t at = 0; ok && OWN_IRELATIVE != 0 && at + entry <= len; at += entry) {
       ElfW(Rel) r;
       memcpy(&r, rows + at, sizeof r);
       if (REL_TYPE(r.r_info) == OWN_IRELATIVE) ok = hf_refuse(why, "resolves functions while it is loaded (IFUNC)");
@@ -443,13 +443,52 @@ static bool check_names(struct image *im) {
   return ok;
 }
 
+/* One file on its way through the rules, in this order. */
+struct reading {
+  struct image im;
+  ElfW(Ehdr) eh;
+  const ElfW(Phdr) * dynamic;
+};
+static bool rule_header(struct reading *r) {
+  return read_header(&r->im, &r->eh);
+}
+static bool rule_whole(struct reading *r) {
+  return read_segments(&r->im, &r->dynamic);
+}
+static bool rule_note(struct reading *r) {
+  return read_notes(&r->im);
+}
+static bool rule_dynamic(struct reading *r) {
+  return read_dynamic(&r->im, r->dynamic);
+}
+static bool rule_arrays(struct reading *r) {
+  return check_arrays(&r->im, &r->eh);
+}
+static bool rule_names(struct reading *r) {
+  return check_names(&r->im);
+}
+static bool rule_resolvers(struct reading *r) {
+  return check_relocations(&r->im);
+}
+static const struct {
+  const char *name;
+  bool (*holds)(struct reading *);
+} rules[] = {
+    {"abi/shared-object", rule_header},    {"abi/whole-file", rule_whole},       {"abi/note", rule_note},
+    {"abi/nothing-foreign", rule_dynamic}, {"abi/no-constructors", rule_arrays}, {"abi/one-symbol", rule_names},
+    {"abi/no-resolvers", rule_resolvers},
+};
+
 bool hf_elf_read(int fd, struct hf_facts *f) {
   memset(f, 0, sizeof *f);
   struct stat st;
+  f->rule = rules[0].name;
   if (fstat(fd, &st) || !S_ISREG(st.st_mode)) return hf_refuse(f->why, "is not a regular file");
-  struct image im = {.fd = fd, .size = (uint64_t)st.st_size, .facts = f};
-  ElfW(Ehdr) eh;
-  const ElfW(Phdr) * dynamic;
-  return read_header(&im, &eh) && read_segments(&im, &dynamic) && read_notes(&im) && read_dynamic(&im, dynamic) &&
-         check_arrays(&im, &eh) && check_names(&im) && check_relocations(&im);
+  struct reading r = {.im = {.fd = fd, .size = (uint64_t)st.st_size, .facts = f}};
+  for (size_t i = 0; i < HF_COUNT(rules); i++) {
+    f->rule = rules[i].name;
+    if (!rules[i].holds(&r)) return false;
+  }
+  f->rule = NULL;
+  return true;
 }

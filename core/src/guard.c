@@ -61,3 +61,13 @@ hf_status hf_slot_put(hf_slot *s, uint32_t what, const void *row, size_t row_siz
   if (!frozen) full.struct_size = (uint32_t)rows[i].size;
   return s->fn(s->arg, what, &full);
 }
+
+hf_slot *hf_slot_new(hf_call *c, uint32_t want, hf_row_fn fn, void *arg) {
+  hf_slot *s = hf_host()->arena(c, sizeof *s);
+  if (s) *s = (hf_slot){.fn = fn, .arg = arg, .want = want, .call = c};
+  return s;
+}
+
+void hf_call_module(hf_call *c, const struct hf_module *m) {
+  c->module = m;
+}

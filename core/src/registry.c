@@ -345,18 +345,17 @@ static struct entry *entry_of(struct hf_slot_module *s) {
   return (struct entry *)((char *)s - offsetof(struct entry, slot));
 }
 
-hf_status hf_slot_ready(hf_call *c, struct hf_slot_module *s) {
-  struct hf_registry *r = c->rt->registry;
-  struct entry *e = entry_of(s);
+/* load(), once for this runtime; a failure refuses the plugin for good. */
+static hf_status ready(struct hf_registry *r, struct entry *e, const char **refused) {
   struct plugin *p = e->plugin;
   char why[HF_WHY_MAX] = "";
   pthread_mutex_lock(&r->lock);
-  const char *refused = p->why;
   bool used = p->used;
+  *refused = p->why;
   pthread_mutex_unlock(&r->lock);
   if (used) return HF_OK;
   void *state = NULL;
-  hf_status st = refused ? HF_EABI : hf_load_use(p->p, &state, why);
+  hf_status st = *refused ? HF_EABI : hf_load_use(p->p, &state, why);
   pthread_mutex_lock(&r->lock);
   bool twice = st == HF_OK && p->used;
   if (st == HF_OK && !twice) {
@@ -367,11 +366,18 @@ hf_status hf_slot_ready(hf_call *c, struct hf_slot_module *s) {
   } else if (st != HF_OK && !p->why) {
     refuse_plugin(r, p, why);
   }
-  refused = p->why;
+  *refused = p->why;
   pthread_mutex_unlock(&r->lock);
   if (twice) hf_load_drop(p->p);
+  return st;
+}
+
+hf_status hf_slot_ready(hf_call *c, struct hf_slot_module *s) {
+  struct entry *e = entry_of(s);
+  const char *why;
+  hf_status st = ready(c->rt->registry, e, &why);
   if (st == HF_OK) return HF_OK;
-  return hf_host()->failf(c, st, "the plugin %s %s", p->path ? p->path : e->info.plugin, refused);
+  return hf_host()->failf(c, st, "the plugin %s %s", e->plugin->path ? e->plugin->path : e->info.plugin, why);
 }
 
 /* ---- asking ---- */
@@ -421,6 +427,7 @@ const struct hf_module *hf_plugin_open(hf_runtime *rt, uint32_t kind, const char
   pthread_mutex_lock(&rt->registry->lock);
   struct entry *e = open_module(rt, kind, name, &text);
   pthread_mutex_unlock(&rt->registry->lock);
+  if (e && ready(rt->registry, e, &text) != HF_OK) e = NULL;
   if (why) *why = text;
   return e ? e->slot.m : NULL;
 }
@@ -488,8 +495,14 @@ hf_status hf_plugin_read(hf_runtime *rt, const char *file, int (*fn)(void *, con
                                 .version = f.version,
                                 .file = file,
                                 .refused = ok ? NULL : f.why,
+                                .commands = "",
                                 .abi_major = f.abi_major,
-                                .abi_minor = f.abi_minor};
+                                .abi_minor = f.abi_minor,
+                                .rule = f.rule};
+  if (fn && !f.count) {
+    info.name = file;
+    fn(arg, &info);
+  }
   for (uint32_t i = 0; fn && i < f.count; i++) {
     const struct hf_note_module *m = &f.modules[i];
     info.kind = m->kind, info.name = m->name, info.commands = m->commands;
