@@ -73,7 +73,8 @@ hf_status hf_args_add(hf_args *a, const char *name, const char *value) {
 /* What stands for an argument that was not given. */
 static const char *absent_value(const struct hf_param *p) {
   const char *env = p->env ? getenv(p->env) : NULL;
-  return env && *env ? env : p->deflt;
+  if (env && *env) return env;
+  return p->deflt && *p->deflt != '(' ? p->deflt : NULL;
 }
 
 static const struct value *given(const hf_args *a, const struct hf_param *p, uint32_t index) {

@@ -32,7 +32,7 @@ struct hf_param {
   const char *spellings;  /* further CLI spellings, comma separated: "--type,-t"; a leading "=" replaces --NAME */
   const char *help;       /* one sentence */
   const char *value_name; /* shown in help: "REPO_ID", "INTEGER"; NULL: from the type */
-  const char *deflt;      /* default as text, NULL: none */
+  const char *deflt;      /* default as text, NULL: none; in parentheses, "(model)": shown in help, but not a value */
   const char *choices;    /* comma separated; for HF_P_STR suggestions only, for HF_P_CHOICE the whole set */
   const char *env;        /* environment variable asked when the option is absent, NULL: none */
   uint32_t type, flags;   /* HF_P_*, HF_PF_* */
