@@ -1,0 +1,197 @@
+/* hub.h - what the files of the Hub pack share: the operation at hand, requests, JSON, repos, errors in words.
+ * Private to sdk/hub. Strings that functions return live in the call's arena unless a comment says otherwise.
+ * hf_hub_begin() comes first in every operation; everything after it knows endpoint, token and user agent. */
+#ifndef HUB_H
+#define HUB_H
+#include <hf_hub.h>
+#include <hfcore.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#define HF_COUNT(a)          (sizeof(a) / sizeof((a)[0]))
+#define HF_REFERENCE_VERSION "2.4.0"
+#define TRY(x)                      \
+  do {                              \
+    hf_status try_ = (x);           \
+    if (try_ != HF_OK) return try_; \
+  } while (0)
+
+/* One operation against the Hub. */
+struct hf_hub {
+  hf_call *call;
+  hf_out *out;          /* where log lines go; NULL: the runtime's log */
+  const char *endpoint; /* without trailing "/" */
+  bool offline;
+  bool ready;          /* headers and credentials are set; they are when the first request is near */
+  const char *library; /* "huggingface-cli/2.4.0" */
+  const char *token;   /* given by the user; NULL: the saved one */
+  bool download;       /* the requests of a download are counted by the server */
+};
+
+/* The modules of the pack, one per file of rows. */
+extern const struct hf_tasks hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_repos;
+#define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
+  {                                                                                                  \
+    .m = HF_MODULE(hf_tasks, HF_KIND_TASKS, name_, summary_, HF_THREADS_ANY, 10, 0), .tasks = rows_, \
+    .run_row = hf_hub_run_row                                                                        \
+  }
+
+/* ---- hub.c: beginning, settings, words ------------------------------------------------------------------------------ */
+
+/* token NULL: implicit. library NULL: "huggingface-cli/<reference>". */
+hf_status hf_hub_begin(struct hf_hub *, hf_call *, hf_out *, const char *token, const char *library, bool download);
+/* Headers and credentials on the call; once, before the first request. A call that stays local never reads a token. */
+hf_status hf_hub_ready(struct hf_hub *);
+const char *hf_hub_setting(hf_call *, const char *key); /* option of the call, else configuration; NULL: unset */
+bool hf_hub_flag(hf_call *, const char *key);
+int64_t hf_hub_number(hf_call *, const char *key, int64_t deflt);
+const char *hf_hub_text(hf_call *, const char *fmt, ...) HF_PRINTF(2, 3); /* NULL: out of memory, error set */
+hf_status hf_hub_fail(hf_call *, hf_status, const char *cls, const char *fmt, ...) HF_PRINTF(4, 5);
+void hf_hub_log(struct hf_hub *, int32_t level, const char *fmt, ...) HF_PRINTF(3, 4);
+/* "~" and "~user" are not expanded by anybody else; absolute, without "." and "..". */
+const char *hf_hub_path(hf_call *, const char *path);
+const char *hf_hub_home(hf_call *);      /* HF_HOME */
+const char *hf_hub_cache_dir(hf_call *); /* HF_HUB_CACHE */
+bool hf_hub_is_commit(const char *);     /* 40 lower-case hex digits */
+bool hf_hub_is_hex(const char *, size_t digits);
+
+/* ---- auth.c, agent.c --------------------------------------------------------------------------------------------------- */
+
+/* The token to send, or NULL; *origin says where it is from. Never logged. */
+hf_status hf_hub_token(struct hf_hub *, const char **token);
+/* Is this origin one that may see the Hub's token? */
+bool hf_hub_is_hub(const struct hf_hub *, const char *url);
+hf_status hf_hub_credentials(struct hf_hub *);
+const char *hf_hub_user_agent(struct hf_hub *);
+/* Fetches the registry of agents when the copy on disk is older than a day. Never fails. */
+void hf_hub_harness_renew(struct hf_hub *);
+/* The agent that runs this program, by the registry on disk; arena; NULL: none. */
+const char *hf_hub_harness_detect(hf_call *);
+/* Version 4 UUID, 36 characters and NUL. */
+void hf_hub_uuid(char out[37]);
+
+/* ---- rest.c: requests --------------------------------------------------------------------------------------------------- */
+
+struct hf_hub_req {
+  const char *method, *url; /* method NULL: GET */
+  const char *type;         /* of the body, NULL: none */
+  const void *body;
+  size_t body_len;
+  uint32_t tries, timeout_ms, redirects, flags; /* redirects 0: 20; HF_HTTP_* */
+  bool identity, stay;                          /* identity: no compression; stay: a redirect is the answer */
+};
+hf_status hf_hub_send(struct hf_hub *, const struct hf_hub_req *, struct hf_http_resp *);
+/* The same, and the body parsed: at most 64 MiB, 64 levels. *json is the caller's. */
+hf_status hf_hub_json(struct hf_hub *, const struct hf_hub_req *, json_t **json);
+hf_status hf_hub_parse(hf_call *, const char *text, size_t len, const char *url, json_t **json);
+/* All items of a paginated listing; fn non-OK stops with that status (HF_PENDING: enough, no error). */
+typedef hf_status (*hf_hub_item_fn)(void *arg, json_t *item);
+hf_status hf_hub_pages(struct hf_hub *, const char *url, hf_hub_item_fn, void *arg);
+const char *hf_hub_header(const struct hf_http_resp *, const char *name); /* lower-case name; NULL: not there */
+/* URL of a route with the arguments filled in. `extra`: query text appended as it is. */
+const char *hf_hub_url(struct hf_hub *, const struct hf_route *, const hf_args *);
+/* Query text: grows by "key=value" quoted as a form. */
+const char *hf_hub_query(hf_call *, const char *query, const char *key, const char *value);
+/* The generic runner of rows without a run function. */
+hf_status hf_hub_run_row(hf_call *, void *state, const struct hf_task *, const hf_args *, hf_out *);
+hf_status hf_hub_record(hf_out *, hf_call *, uint32_t what, json_t *);      /* takes json in every case */
+hf_status hf_hub_say(hf_out *, hf_call *, uint32_t what, const char *text); /* a JSON string */
+const char *hf_hub_get(const json_t *object, const char *key);              /* string member or NULL */
+
+/* ---- errors.c ---------------------------------------------------------------------------------------------------------------- */
+
+void hf_hub_http_error(hf_call *, const struct hf_http_req *, const struct hf_http_resp *, struct hf_error *);
+/* Repo named by an API or resolve URL: *type is static, *id points into url; false: none. */
+bool hf_hub_repo_in_url(const char *url, const char **type, const char **id, size_t *id_len);
+/* A copy of the call's error that survives clear(). */
+hf_status hf_hub_error_keep(hf_call *, struct hf_error *);
+bool hf_hub_error_is(const struct hf_error *, const char *cls);
+/* The cause as Python words it: "[Errno 111] Connection refused". */
+const char *hf_hub_cause(hf_call *, const struct hf_error *);
+
+/* ---- names.c: repo ids, file names, revisions; uri.c: hf:// addresses ------------------------------------------------ */
+
+const char *hf_hub_repo_problem(hf_call *, const char *id); /* a sentence; NULL: the id is fine */
+hf_status hf_hub_check_repo(hf_call *, const char *id);
+hf_status hf_hub_check_type(hf_call *, const char *type);
+hf_status hf_hub_check_file(hf_call *, const char *path);
+struct hf_hub_uri {
+  const char *type, *id, *revision, *path; /* revision NULL: none; path "": the root */
+};
+hf_status hf_hub_parse_uri(hf_call *, const char *uri, struct hf_hub_uri *);
+/* "<endpoint>/<prefix><id>/resolve/<revision>/<path>" */
+const char *hf_hub_resolve_url(struct hf_hub *, const struct hf_repo *, const char *revision, const char *path);
+/* "<endpoint>/api/<type>s/<id>" */
+const char *hf_hub_api_url(struct hf_hub *, const struct hf_repo *);
+const char *hf_hub_quote(hf_call *, const char *, const char *keep);
+
+/* ---- patterns.c: Python's fnmatchcase ------------------------------------------------------------------------------------------- */
+
+struct hf_hub_patterns {
+  const char *const *allow, *const *ignore;
+  uint32_t allow_count, ignore_count;
+};
+bool hf_hub_fnmatch(const char *pattern, const char *path);
+bool hf_hub_wanted(hf_call *, const struct hf_hub_patterns *, const char *path);
+
+/* ---- shape.c, card.c: what the Hub says -> what the reference's data classes hold ------------------------------------------------ */
+
+hf_status hf_hub_shape_info(hf_call *, const char *type, const json_t *raw, json_t **out);
+hf_status hf_hub_shape_entry(hf_call *, const json_t *raw, json_t **out);  /* of a tree */
+hf_status hf_hub_shape_commit(hf_call *, const json_t *raw, json_t **out); /* of a history */
+hf_status hf_hub_shape_date(hf_call *, const char *text, json_t **out);
+json_t *hf_hub_shape_card(const char *type, const json_t *raw);
+json_t *hf_hub_without_null(const json_t *); /* a copy without null members, at every depth */
+
+/* ---- repos.c: one repo ------------------------------------------------------------------------------------------------------------ */
+
+hf_status hf_hub_info(struct hf_hub *, const struct hf_repo *, const char *revision, const char *expand, json_t **raw);
+hf_status hf_hub_tree(struct hf_hub *, const struct hf_repo *, const char *revision, const char *path, bool recursive,
+                      bool expand, hf_hub_item_fn, void *);
+hf_status hf_hub_refs(struct hf_hub *, const struct hf_repo *, bool pulls, json_t **);
+hf_status hf_hub_commits(struct hf_hub *, const struct hf_repo *, const char *revision, bool formatted, hf_hub_item_fn,
+                         void *);
+/* Shaped repos of a type; the arguments' filters apply (args may be NULL), limit < 0: all. */
+hf_status hf_hub_list(struct hf_hub *, const char *type, const hf_args *, const char *expand, int64_t limit,
+                      json_t **items);
+
+/* ---- resolve.c: where a file is ------------------------------------------------------------------------------------------------------ */
+
+struct hf_hub_meta {
+  const char *commit, *etag, *location, *xet_hash, *url; /* url: where it was asked; xet_hash NULL: not a Xet file */
+  uint64_t size;
+};
+hf_status hf_hub_head(struct hf_hub *, const struct hf_repo *, const char *revision, const char *path, bool patient,
+                      struct hf_hub_meta *, const char **absent_commit);
+
+/* ---- want.c, file.c, snapshot.c: downloads ------------------------------------------------------------------------------------------- */
+
+struct hf_hub_want { /* what a download asks for */
+  struct hf_repo repo;
+  const char *revision; /* never NULL */
+  const char *cache_dir, *local_dir, *store_uri;
+  struct hf_hub_patterns patterns;
+  uint32_t width;
+  bool force, dry_run, local_only;
+};
+struct hf_hub_plan { /* one file of a dry run */
+  const char *path, *commit, *local_path;
+  uint64_t size; /* HF_SIZE_UNKNOWN: not known */
+  bool cached, will_download;
+};
+struct hf_hub_stores {
+  hf_store *store, *cache; /* cache: the hub cache behind a local folder, NULL: none */
+};
+hf_status hf_hub_stores_open(struct hf_hub *, const struct hf_hub_want *, struct hf_hub_stores *);
+void hf_hub_stores_close(struct hf_hub_stores *);
+hf_status hf_hub_fetch(struct hf_hub *, const struct hf_hub_want *, const struct hf_hub_stores *, const char *commit,
+                       struct hf_fetch_file *, uint32_t count, void *watch);
+/* *path: where it is. Dry run: *plan instead. */
+hf_status hf_hub_file(struct hf_hub *, const struct hf_hub_want *, const char *name, const char **path,
+                      struct hf_hub_plan *plan);
+hf_status hf_hub_snapshot(struct hf_hub *, const struct hf_hub_want *, const char **path, struct hf_hub_plan **plans,
+                          uint32_t *count);
+/* In-place notice of a digest by the form of an etag. */
+void hf_hub_digest(const char *etag, struct hf_digest *);
+
+#endif

@@ -1,0 +1,16 @@
+/* pack.c - the Hub's operations as one plugin: its task packs by file, described as any hf-NAME.so describes itself.
+ * Each file of operations gives one module of rows; a new file is added here.
+ * Built into the library, so that a command that stays local opens no file. */
+#define HF_STATIC_PLUGIN hub
+#include "hub.h"
+
+static hf_status load(const struct hf_host *host, void **state) {
+  (void)host;
+  *state = NULL;
+  return HF_OK;
+}
+
+static const struct hf_module *const modules[] = {&hf_hub_tasks_info.m, &hf_hub_tasks_repos.m};
+
+HF_PLUGIN("hub", "0.1.0", "Apache-2.0", "Operations of the Hugging Face Hub", load, NULL, modules,
+          {HF_KIND_TASKS, 10, 0, "hub-download", "download"});

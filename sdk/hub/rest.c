@@ -1,0 +1,350 @@
+/* rest.c - requests to the Hub's API: routes filled in from arguments, JSON answers within bounds, pages followed by Link.
+ * Headers, credentials, retries and redirects are the core's; what is added here is the request's own: its id, the body's
+ * type, "identity" where a length must be the file's. */
+#include "hub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HF_JSON_MAX   (64u << 20)
+#define HF_JSON_DEPTH 64
+#define HF_PAGES_MAX  100000
+
+const char *hf_hub_header(const struct hf_http_resp *resp, const char *name) {
+  for (uint32_t i = 0; i < resp->headers.count; i++) {
+    const struct hf_kv *row =
+        (const struct hf_kv *)(const void *)((const char *)resp->headers.rows + (size_t)i * resp->headers.stride);
+    if (!strcmp(row->key, name)) return row->value;
+  }
+  return NULL;
+}
+
+hf_status hf_hub_send(struct hf_hub *hub, const struct hf_hub_req *r, struct hf_http_resp *resp) {
+  if (hub->offline)
+    return hf_hub_fail(
+        hub->call, HF_EOFFLINE, "OfflineModeIsEnabled",
+        "Cannot reach %s: offline mode is enabled. To disable it, please unset the `HF_HUB_OFFLINE` environment "
+        "variable.",
+        r->url);
+  TRY(hf_hub_ready(hub));
+  char id[37];
+  hf_hub_uuid(id);
+  struct hf_kv headers[3] = {{"x-amzn-trace-id", id}};
+  uint32_t n = 1;
+  if (r->type) headers[n++] = (struct hf_kv){"content-type", r->type};
+  if (r->identity) headers[n++] = (struct hf_kv){"accept-encoding", "identity"};
+  struct hf_http_req req = {.struct_size = sizeof req,
+                            .flags = r->flags | (r->identity ? HF_HTTP_NO_DECODE : 0),
+                            .method = r->method,
+                            .url = r->url,
+                            .headers = HF_TABLE_N(headers, n),
+                            .body = r->body,
+                            .body_len = r->body_len,
+                            .tries = r->tries,
+                            .timeout_ms = r->timeout_ms,
+                            .max_redirects = r->stay        ? 0
+                                             : r->redirects ? r->redirects
+                                                            : 20,
+                            .max_body = HF_JSON_MAX};
+  *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
+  hf_status st = hf_host()->http(hub->call, &req, resp);
+  for (uint32_t i = 0; i < resp->headers.count; i++) { /* a word from the server for people */
+    const struct hf_kv *row =
+        (const struct hf_kv *)(const void *)((const char *)resp->headers.rows + (size_t)i * resp->headers.stride);
+    if (strcmp(row->key, "x-hf-warning")) continue;
+    const char *text = strchr(row->value, ';');
+    text = text ? text + 1 : row->value;
+    text += strspn(text, " \t");
+    if (*text) hf_hub_log(hub, HF_LOG_WARNING, "%s", text);
+  }
+  return st;
+}
+
+/* Deepest nesting of brackets outside strings; Jansson's own limit is far above what we accept. */
+static bool too_deep(const char *s, size_t len) {
+  int depth = 0;
+  bool text = false;
+  for (size_t i = 0; i < len; i++) {
+    if (text) {
+      if (s[i] == '\\')
+        i++;
+      else if (s[i] == '"')
+        text = false;
+    } else if (s[i] == '"') {
+      text = true;
+    } else if ((s[i] == '[' || s[i] == '{') && ++depth > HF_JSON_DEPTH) {
+      return true;
+    } else if (s[i] == ']' || s[i] == '}') {
+      depth--;
+    }
+  }
+  return false;
+}
+
+hf_status hf_hub_parse(hf_call *c, const char *text, size_t len, const char *url, json_t **json) {
+  json_error_t at;
+  *json = NULL;
+  if (len > HF_JSON_MAX || too_deep(text, len))
+    return hf_hub_fail(c, HF_EPROTO, NULL,
+                       "The answer of %s is nested or grown beyond what is accepted; check HF_ENDPOINT.", url);
+  *json = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
+  if (*json) return HF_OK;
+  return hf_hub_fail(c, HF_EPROTO, NULL, "The answer of %s is not JSON (%s at byte %d); check HF_ENDPOINT and proxies.",
+                     url, at.text, at.position);
+}
+
+hf_status hf_hub_json(struct hf_hub *hub, const struct hf_hub_req *r, json_t **json) {
+  struct hf_http_resp resp;
+  *json = NULL;
+  TRY(hf_hub_send(hub, r, &resp));
+  return hf_hub_parse(hub->call, resp.body, resp.body_len, r->url, json);
+}
+
+/* The target of rel="next" in a Link header. */
+static const char *next_page(hf_call *c, const char *base, const char *link) {
+  for (const char *p = link; p && (p = strchr(p, '<'));) {
+    const char *end = strchr(p, '>');
+    if (!end) return NULL;
+    const char *stop = strchr(end, '<'), *rel = strstr(end, "rel=");
+    if (rel && (!stop || rel < stop)) {
+      rel += 4;
+      size_t quote = *rel == '"' || *rel == '\'';
+      if (!strncmp(rel + quote, "next", 4)) {
+        const char *ref = hf_host()->intern(c, p + 1, (size_t)(end - p - 1));
+        return ref ? hf_url_resolve(c, base, ref) : NULL;
+      }
+    }
+    p = end;
+  }
+  return NULL;
+}
+
+hf_status hf_hub_pages(struct hf_hub *hub, const char *url, hf_hub_item_fn fn, void *arg) {
+  for (uint32_t page = 0; url; page++) {
+    if (page == HF_PAGES_MAX)
+      return hf_hub_fail(hub->call, HF_EPROTO, NULL, "The listing at %s does not end; check HF_ENDPOINT.", url);
+    struct hf_http_resp resp;
+    json_t *items, *item;
+    size_t i;
+    TRY(hf_hub_send(hub, &(struct hf_hub_req){.url = url}, &resp));
+    TRY(hf_hub_parse(hub->call, resp.body, resp.body_len, url, &items));
+    hf_status st = json_is_array(items) ? HF_OK
+                                        : hf_hub_fail(hub->call, HF_EPROTO, NULL,
+                                                      "The answer of %s is no list; check HF_ENDPOINT.", url);
+    if (st == HF_OK) json_array_foreach(items, i, item) if ((st = fn(arg, item)) != HF_OK) break;
+    json_decref(items);
+    if (st != HF_OK) return st == HF_PENDING ? HF_OK : st;
+    const char *next = next_page(hub->call, resp.url ? resp.url : url, hf_hub_header(&resp, "link"));
+    if (!next && hf_host()->error(hub->call)) return hf_host()->error(hub->call)->code;
+    if (next && !strcmp(next, url))
+      return hf_hub_fail(hub->call, HF_EPROTO, NULL, "The listing at %s leads to itself; check HF_ENDPOINT.", url);
+    url = next;
+  }
+  return HF_OK;
+}
+
+/* ---- routes ------------------------------------------------------------------------------------------------------------ */
+
+const char *hf_hub_quote(hf_call *c, const char *text, const char *keep) {
+  static const char hex[] = "0123456789ABCDEF";
+  size_t len = strlen(text), n = 0;
+  char *out = hf_host()->arena(c, 3 * len + 1);
+  if (!out) return hf_host()->failf(c, HF_ENOMEM, "Out of memory."), NULL;
+  for (; *text; text++) {
+    unsigned char ch = (unsigned char)*text;
+    bool plain = (ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z') || strchr("-._~", ch);
+    if (plain || strchr(keep, ch)) {
+      out[n++] = (char)ch;
+    } else {
+      out[n++] = '%', out[n++] = hex[ch >> 4], out[n++] = hex[ch & 15];
+    }
+  }
+  out[n] = 0;
+  return out;
+}
+
+/* As in a form: a blank is "+". */
+static const char *form_quote(hf_call *c, const char *text) {
+  char *quoted = (char *)(uintptr_t)hf_hub_quote(c, text, " ");
+  for (char *s = quoted; s && *s; s++)
+    if (*s == ' ') *s = '+';
+  return quoted;
+}
+
+const char *hf_hub_query(hf_call *c, const char *query, const char *key, const char *value) {
+  const char *k = form_quote(c, key), *v = form_quote(c, value);
+  if (!k || !v || !query) return NULL;
+  return hf_hub_text(c, "%s%s%s=%s", query, *query ? "&" : "", k, v);
+}
+
+static const struct hf_param *param_of(const struct hf_task *row, const char *name) {
+  for (uint32_t i = 0; row && i < row->params.count; i++) {
+    const struct hf_param *p =
+        (const struct hf_param *)(const void *)((const char *)row->params.rows + (size_t)i * row->params.stride);
+    if (!strcmp(p->name, name)) return p;
+  }
+  return NULL;
+}
+
+/* "key=arg key2 ..." -> one pair after the other; an argument that is absent is left out. */
+static hf_status each_pair(hf_call *c, const struct hf_task *row, const char *spec, const hf_args *args,
+                           hf_status (*fn)(hf_call *, void *, const char *key, const char *value,
+                                           const struct hf_param *),
+                           void *arg) {
+  for (const char *p = spec; p && *p;) {
+    p += strspn(p, " ");
+    size_t n = strcspn(p, " "), eq = strcspn(p, "= ");
+    if (!n) break;
+    const char *key = hf_host()->intern(c, p, eq < n ? eq : n);
+    const char *name = eq < n ? hf_host()->intern(c, p + eq + 1, n - eq - 1) : key;
+    if (!key || !name) return HF_ENOMEM;
+    uint32_t count = hf_host()->arg_count(args, name);
+    const struct hf_param *param = param_of(row, name);
+    for (uint32_t i = 0; i < (count ? count : 1); i++) {
+      const char *value = hf_host()->arg_str(args, name, i);
+      int64_t on;
+      if (param && param->type == HF_P_BOOL)
+        value = hf_host()->arg_int(args, name, &on) ? (on ? "true" : "false") : NULL;
+      if (value) TRY(fn(c, arg, key, value, param));
+    }
+    p += n;
+  }
+  return HF_OK;
+}
+
+static hf_status add_query(hf_call *c, void *arg, const char *key, const char *value, const struct hf_param *param) {
+  const char **query = arg;
+  (void)param;
+  *query = hf_hub_query(c, *query, key, value);
+  return *query ? HF_OK : HF_ENOMEM;
+}
+
+static hf_status add_member(hf_call *c, void *arg, const char *key, const char *value, const struct hf_param *param) {
+  json_t *body = arg, *v, *have = json_object_get(body, key);
+  if (param && param->type == HF_P_BOOL)
+    v = json_boolean(!strcmp(value, "true"));
+  else if (param && param->type == HF_P_INT)
+    v = json_integer(strtoll(value, NULL, 10));
+  else if (param && param->type == HF_P_FLOAT)
+    v = json_real(strtod(value, NULL));
+  else if (param && param->type == HF_P_JSON)
+    v = json_loads(value, JSON_DECODE_ANY, NULL);
+  else
+    v = json_string(value);
+  if (param && (param->flags & HF_PF_REPEAT)) {
+    if (!have && json_object_set_new(body, key, have = json_array())) v = (json_decref(v), NULL);
+    if (v && !json_array_append_new(have, v)) return HF_OK;
+  } else if (v && !json_object_set_new(body, key, v)) {
+    return HF_OK;
+  }
+  return hf_hub_fail(c, HF_EINVAL, "ValueError", "'%s' cannot be sent as \"%s\"; give valid JSON in UTF-8.", value,
+                     key);
+}
+
+static const char *path_of(struct hf_hub *hub, const struct hf_route *route, const hf_args *args) {
+  hf_call *c = hub->call;
+  const char *url = hub->endpoint;
+  for (const char *p = route->path; url && *p;) {
+    size_t n = strcspn(p, "{");
+    url = hf_hub_text(c, "%s%.*s", url, (int)n, p);
+    p += n;
+    if (!*p) break;
+    size_t stop = strcspn(p, "}");
+    bool slashes = p[1] == '+';
+    const char *name = hf_host()->intern(c, p + 1 + slashes, stop - 1 - slashes);
+    const char *value = name ? hf_host()->arg_str(args, name, 0) : NULL;
+    if (!value) return hf_hub_fail(c, HF_EINVAL, "ValueError", "The argument '%s' is missing.", name ? name : ""), NULL;
+    /* a repo id is two path segments; anything else that holds "/" is one */
+    const char *quoted = hf_hub_quote(c, value, slashes || !strcmp(name, "repo_id") ? "/" : "");
+    url = url && quoted ? hf_hub_text(c, "%s%s", url, quoted) : NULL;
+    p += stop + (p[stop] == '}');
+  }
+  return url;
+}
+
+static const char *url_of(struct hf_hub *hub, const struct hf_task *row, const struct hf_route *route,
+                          const hf_args *args) {
+  const char *url = path_of(hub, route, args), *query = "";
+  if (!url || each_pair(hub->call, row, route->query, args, add_query, &query) != HF_OK) return NULL;
+  return *query ? hf_hub_text(hub->call, "%s?%s", url, query) : url;
+}
+
+const char *hf_hub_url(struct hf_hub *hub, const struct hf_route *route, const hf_args *args) {
+  return url_of(hub, NULL, route, args);
+}
+
+/* ---- rows without a run function ------------------------------------------------------------------------------------------ */
+
+hf_status hf_hub_record(hf_out *out, hf_call *c, uint32_t what, json_t *json) {
+  char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+  json_decref(json);
+  if (!text) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  hf_status st = hf_host()->record(out, what, text, strlen(text));
+  free(text);
+  return st;
+}
+
+hf_status hf_hub_say(hf_out *out, hf_call *c, uint32_t what, const char *text) {
+  json_t *s = json_string(text);
+  if (!s) s = json_string("(text that is not UTF-8)");
+  return hf_hub_record(out, c, what, s);
+}
+
+const char *hf_hub_get(const json_t *object, const char *key) {
+  return json_string_value(json_object_get(object, key));
+}
+
+struct listing {
+  hf_call *call;
+  hf_out *out;
+  int64_t left; /* negative: no limit */
+};
+
+static hf_status list_item(void *arg, json_t *item) {
+  struct listing *l = arg;
+  if (!l->left) return HF_PENDING;
+  if (l->left > 0) l->left--;
+  return hf_hub_record(l->out, l->call, HF_OUT_ITEM, json_incref(item));
+}
+
+hf_status hf_hub_run_row(hf_call *c, void *state, const struct hf_task *row, const hf_args *args, hf_out *out) {
+  struct hf_hub hub;
+  (void)state;
+  if (!row->route_count)
+    return hf_hub_fail(c, HF_ENOSYS, NULL, "The task %s has neither a function nor a route; its pack is broken.",
+                       row->name);
+  TRY(hf_hub_begin(&hub, c, out, hf_host()->arg_str(args, "token", 0), NULL, false));
+  const struct hf_route *route = &row->routes[0];
+  const char *url = url_of(&hub, row, route, args);
+  if (!url) return hf_host()->error(c) ? hf_host()->error(c)->code : HF_ENOMEM;
+  if (route->paging == HF_PAGE_LINK) {
+    struct listing l = {.call = c, .out = out, .left = -1};
+    hf_host()->arg_int(args, "limit", &l.left);
+    TRY(hf_hub_pages(&hub, url, list_item, &l));
+    return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
+  }
+  json_t *body = route->body ? json_object() : NULL, *answer = NULL;
+  hf_status st = route->body ? each_pair(c, row, route->body, args, add_member, body) : HF_OK;
+  char *text = st == HF_OK && body ? json_dumps(body, JSON_COMPACT) : NULL;
+  struct hf_http_resp resp;
+  if (st == HF_OK)
+    st = hf_hub_send(&hub,
+                     &(struct hf_hub_req){.method = route->method,
+                                          .url = url,
+                                          .tries = route->tries,
+                                          .type = text ? "application/json" : NULL,
+                                          .body = text,
+                                          .body_len = text ? strlen(text) : 0},
+                     &resp);
+  if (st == HF_OK && resp.body_len) st = hf_hub_parse(c, resp.body, resp.body_len, url, &answer);
+  free(text);
+  json_decref(body);
+  if (st != HF_OK || !answer) return st;
+  if (!json_is_array(answer)) return hf_hub_record(out, c, HF_OUT_DICT, answer);
+  size_t i;
+  json_t *item;
+  json_array_foreach(answer, i, item) if ((st = hf_hub_record(out, c, HF_OUT_ITEM, json_incref(item))) != HF_OK) break;
+  json_decref(answer);
+  return st == HF_OK ? hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2) : st;
+}

@@ -1,0 +1,119 @@
+/* hf_hub.h - the Hugging Face Hub for C: download files and snapshots, read a range, look at repos. Every function blocks;
+ * run it on a thread of yours, or start the same operation with hf_op_start() of hfcore.h to be told of its end.
+ * A complete program is examples/hub_tour.c.
+ *
+ *   hf_runtime *rt;
+ *   if (hf_runtime_new(NULL, &rt)) { fprintf(stderr, "%s\n", hf_runtime_problem()); return 1; }
+ *   struct hf_hub_result *r;
+ *   if (hf_hub_download(rt, "openai-community/gpt2", "config.json", NULL, &r))
+ *     fprintf(stderr, "%s\n", r ? r->error->message : "out of memory");
+ *   else
+ *     puts(r->path);
+ *   hf_hub_result_free(r);
+ *   hf_runtime_free(rt);
+ *
+ * Where files go, which token is sent, offline mode, timeouts and proxies come from the runtime's configuration, which
+ * reads the environment as Python's huggingface_hub does (HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE
+ * ...); files are shared with it in both directions. */
+#ifndef HF_HUB_H
+#define HF_HUB_H
+#include <hfcore.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a call may say beyond its arguments. Zero it and set struct_size; NULL is the same as all zero. Pointers are used
+ * during the call only. */
+struct hf_hub_opts {
+  uint32_t struct_size;
+  uint32_t flags;           /* HF_HUB_* */
+  const char *repo_type;    /* "model" (default), "dataset", "space", "kernel" */
+  const char *revision;     /* branch, tag, "refs/pr/1" or commit; NULL: "main" */
+  const char *token;        /* NULL: the saved one; "": none */
+  const char *cache_dir;    /* NULL: HF_HUB_CACHE */
+  const char *local_dir;    /* put the files there, under their own names, instead of into the cache */
+  const char *library;      /* "mylib/1.2": told to the server in the user agent */
+  const char *const *allow; /* patterns as of Python's fnmatch, NULL-terminated; NULL: every file */
+  const char *const *ignore;
+  const char *expand; /* info, lists: comma-separated properties to return */
+  const char *path;   /* hf_list_repo_tree: folder; NULL: the root */
+  const char *search, *author, *filter,
+      *sort;            /* lists; sort: created_at, downloads, last_modified, likes, trending_score */
+  uint64_t limit;       /* lists: at most so many, 0: all */
+  uint32_t max_workers; /* files at once, 0: 8 */
+  uint32_t reserved;
+  const struct hf_watch *watch; /* progress, deadline, options of this call; records are not passed on */
+};
+enum {
+  HF_HUB_FORCE = 1,      /* download again what is there */
+  HF_HUB_LOCAL_ONLY = 2, /* no request: what is there, or LocalEntryNotFoundError */
+  HF_HUB_RECURSIVE = 4,  /* hf_list_repo_tree: folders below too */
+  HF_HUB_EXPAND = 8,     /* hf_list_repo_tree: last commit and security state of each entry */
+  HF_HUB_PULLS = 16      /* hf_list_repo_refs: pull requests too */
+};
+
+/* What a call gives back; owned by the caller, ended by hf_hub_result_free(). Members that do not belong to the call are
+ * NULL. After a failure only `error` is set; *result is NULL only when there is no memory for it. */
+struct hf_hub_result {
+  uint32_t struct_size, reserved;
+  const struct hf_error *error; /* NULL on success */
+  const char *path;             /* downloads: the file, or the folder of the snapshot */
+  const char *json; /* info: an object; lists: an array; keys as in Python's data classes, absent ones left out */
+  size_t json_len;
+  const char *id, *sha; /* info: the repo's own id and commit */
+  const void *data;     /* hf_read_range: the bytes, with a NUL behind them */
+  size_t len;
+};
+HF_EXPORT void hf_hub_result_free(struct hf_hub_result *); /* NULL is fine */
+
+/* One file: from the cache when the revision is a commit that is there (no request), else asked for, verified and put
+ * into the cache. Fails with HF_ENOTFOUND (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError,
+ * LocalEntryNotFoundError), HF_EAUTH, HF_EGATED, HF_ENOSPACE (before the first byte), HF_EDIGEST ... */
+HF_EXPORT hf_status hf_hub_download(hf_runtime *, const char *repo_id, const char *filename, const struct hf_hub_opts *,
+                                    struct hf_hub_result **);
+/* All files of a revision, or those that the patterns choose; path is the folder that shows them. What is complete is not
+ * asked for again; a commit that is complete makes no request at all. Without the network the local copy is the answer
+ * when it is complete, else IncompleteSnapshotError. */
+HF_EXPORT hf_status hf_snapshot_download(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                         struct hf_hub_result **);
+/* Bytes [offset, offset+len) of a file, at most 64 MiB, without storing it; fewer at the end of the file. */
+HF_EXPORT hf_status hf_read_range(hf_runtime *, const char *repo_id, const char *filename, uint64_t offset, size_t len,
+                                  const struct hf_hub_opts *, struct hf_hub_result **);
+
+/* One repo; repo_type of the options does not matter. */
+HF_EXPORT hf_status hf_model_info(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                  struct hf_hub_result **);
+HF_EXPORT hf_status hf_dataset_info(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                    struct hf_hub_result **);
+HF_EXPORT hf_status hf_space_info(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                  struct hf_hub_result **);
+/* Many repos: an array of the same objects, pages fetched as needed. */
+HF_EXPORT hf_status hf_list_models(hf_runtime *, const struct hf_hub_opts *, struct hf_hub_result **);
+HF_EXPORT hf_status hf_list_datasets(hf_runtime *, const struct hf_hub_opts *, struct hf_hub_result **);
+HF_EXPORT hf_status hf_list_spaces(hf_runtime *, const struct hf_hub_opts *, struct hf_hub_result **);
+
+/* Files and folders of a revision: files have path, size, blob_id, lfs, xet_hash; folders path and tree_id. */
+HF_EXPORT hf_status hf_list_repo_tree(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                      struct hf_hub_result **);
+/* {"branches":[{"name","ref","target_commit"}],"converts":[..],"tags":[..],"pull_requests":[..]} */
+HF_EXPORT hf_status hf_list_repo_refs(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                      struct hf_hub_result **);
+/* Newest first: commit_id, authors, created_at, title, message. */
+HF_EXPORT hf_status hf_list_repo_commits(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                         struct hf_hub_result **);
+
+/* ---- for programs that talk to people -------------------------------------------------------------------------------- */
+
+/* The sentence that `hf` prints behind "Error: ", cut to size; returns the length that it has. */
+HF_EXPORT size_t hf_hub_error_text(const struct hf_error *, char *text, size_t size);
+/* The exit code that goes with it: 2 for a usage error, else 1. */
+HF_EXPORT int hf_hub_exit_code(const struct hf_error *);
+/* Is an AI agent running this program? Its id, "unknown", or NULL; decided from the environment by the registry that
+ * HF_HOME/.agent_harnesses.json keeps for a day (operations that use the network renew it before their first request). No
+ * network here. The string lives as long as the runtime. */
+HF_EXPORT const char *hf_hub_agent(hf_runtime *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
