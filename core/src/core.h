@@ -213,8 +213,15 @@ void hf_netstack_close(struct hf_netstack *);
 /* One JSON line per request to --trace / HF_TRACE. */
 struct hf_trace *hf_trace_open(hf_runtime *);
 void hf_trace_close(struct hf_trace *);
-void hf_trace_request(hf_runtime *, const char *method, const char *url, uint32_t status, uint64_t bytes, uint32_t attempt,
-                      double ms, const char *error);
+struct hf_trace_row {
+  const char *method, *url; /* logical URL */
+  const char *connect;      /* URL that was connected to, NULL: the same */
+  const char *error;        /* NULL: none */
+  uint64_t bytes;
+  uint32_t status, attempt;
+  double ms;
+};
+void hf_trace_request(hf_runtime *, const struct hf_trace_row *);
 
 /* ---- names.c: syntax of what names a file; each fails with HF_EINVAL and says why. hf_path_check is in hfcore.h ------------- */
 hf_status hf_repo_check(hf_call *, const struct hf_repo *);

@@ -58,7 +58,8 @@ struct hf_http_req {
   uint64_t max_body;      /* 0: 64 MiB; larger answers are HF_EPROTO */
   uint32_t tries;         /* attempts in all, 0: the call's policy; 1: no retry */
   uint32_t max_redirects; /* followed at most; 0: none, the 3xx answer is the result */
-  uint32_t timeout_ms;    /* for the whole exchange, 0: only watchdog and call deadline */
+  uint32_t timeout_ms;    /* for the whole exchange; with dst or on_data the longest silence instead; 0: only watchdog
+                             and call deadline */
   uint32_t connect_ms;    /* 0: 10 s */
 };
 enum {
