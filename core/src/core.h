@@ -43,7 +43,7 @@ void hf_text_add(struct hf_text_buf *, const char *, size_t); /* SIZE_MAX: strle
 void hf_text_addf(struct hf_text_buf *, const char *, ...) HF_PRINTF(2, 3);
 void hf_text_json(struct hf_text_buf *, const char *, size_t); /* quoted and escaped JSON string */
 void hf_text_free(struct hf_text_buf *);
-/* Replaces tokens, signatures and passwords in a text that people will read. In place; never longer. */
+/* redact.c: replaces tokens, signatures and passwords in a text that people will read. In place; never longer. */
 void hf_text_redact(char *);
 
 /* ---- error.c: the error slot; cancel.c: the tree of cancel flags and hooks; call.c: calls, branches, options, events ---- */
@@ -127,6 +127,7 @@ struct hf_runtime {
 extern const struct hf_kv hf_builtin_defaults[];
 hf_status hf_config_open(const struct hf_runtime_opts *, struct hf_config **, char *why, size_t why_len);
 void hf_config_close(struct hf_config *);
+const char *hf_config_complaints(const struct hf_config *); /* one per line: of hf.conf, of values nobody knows */
 bool hf_config_secret(const char *key);                                                /* never shown, never an option */
 const char *hf_config_module(hf_runtime *, const struct hf_module *, const char *key); /* "NAME.key" and param.env */
 void hf_log(hf_runtime *, int32_t level, const char *, ...) HF_PRINTF(3, 4);           /* redacted */
