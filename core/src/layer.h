@@ -30,8 +30,7 @@ double hf_layer_number(const char *spec, const char *key, double deflt);
 struct hf_layers;
 /* Replaces vtable and object by layered ones where HF_LAYERS names layers for that kind; *out NULL: none. */
 hf_status hf_layers_storage(hf_call *, const struct hf_storage **, void **obj, struct hf_layers **out);
-hf_status hf_layers_transfer(hf_call *, const struct hf_transfer **, struct hf_layers **out);
-/* The session that a layered open() is to return is the layers object; its own is kept inside. */
+hf_status hf_layers_transfer(hf_call *, const struct hf_transfer **, void **session, struct hf_layers **out);
 void hf_layers_free(struct hf_layers *);
 
 /* For the forwarding files. */

@@ -163,8 +163,13 @@ static hf_status wrap_writev(hf_call *c, struct hf_sink *s, uint64_t off, const 
     TRY(hf_frontier_follow(c, w, off, iov, n, CATCH_UP));
   }
   atomic_fetch_add_explicit(&w->wire, total, memory_order_relaxed);
+  atomic_fetch_add_explicit(&w->moved, total, memory_order_relaxed);
   tell(c, w, false);
   return HF_OK;
+}
+
+uint64_t hf_sink_moved(const struct hf_sink *s) {
+  return atomic_load_explicit(&((const struct hf_wrap *)s)->moved, memory_order_relaxed);
 }
 
 static hf_status wrap_pread(hf_call *c, struct hf_sink *s, void *buf, size_t len, uint64_t off, size_t *got) {

@@ -52,12 +52,15 @@ struct hf_wrap {
   uint64_t early_bytes;
 
   uint64_t unsynced;      /* since write-back was last started */
-  _Atomic uint64_t wire, told_ns;
+  _Atomic uint64_t wire, told_ns, moved;
 };
 
 /* Calls of the store's sink within its thread model. */
 hf_status hf_raw_write(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n);
 hf_status hf_raw_read(hf_call *, struct hf_wrap *, void *buf, size_t len, uint64_t off, size_t *got);
+
+/* Bytes written so far, again and again included: does it still move? */
+uint64_t hf_sink_moved(const struct hf_sink *);
 
 /* Follows the frontier after [off, ...) was written and is held; reads at most `budget` bytes back. */
 hf_status hf_frontier_follow(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n, uint64_t budget);

@@ -1,0 +1,89 @@
+/* fetch.h - the dispatcher's insides: fetch.c (files, queue, free space), fetch_run.c (adapters and tiers), publish.c (groups),
+ * fetch_watch.c (heartbeats, old groups, stalls).
+ * One struct hf_batch lives for one hf_fetch(); its lock is never held while foreign code runs. */
+#ifndef HF_FETCH_H
+#define HF_FETCH_H
+#include "layer.h"
+#include "sink.h"
+
+enum {
+  HF_GROUP_FILES = 256,
+  HF_GROUP_NS = 2000000000,
+  HF_LEASE_TTL_MS = 30000,
+  HF_NO_LEASE_BELOW = 1 << 20, /* two that fetch a small file cost less than a lease */
+  HF_ADAPTERS_MOST = 16
+};
+#define HF_GROUP_BYTES ((uint64_t)1 << 30)
+
+struct hf_adapter {
+  struct hf_slot_module *mod;
+  const struct hf_transfer *tr;
+  int32_t score;
+  void *session;
+  struct hf_layers *layers;
+  pthread_mutex_t opening, object;
+  bool open, refused;
+};
+
+enum hf_job_state { HF_JOB_WAITING = 0, HF_JOB_RUNNING, HF_JOB_SEALED, HF_JOB_ENDED };
+struct hf_job { /* one file */
+  struct hf_tr_file tr;
+  enum hf_job_state state;
+  bool follower;                  /* came after one of the same content */
+  bool leads;                     /* its etag is taken by it */
+  uint32_t next_in_bucket, first_follower, next_follower; /* index + 1, 0: none */
+  void *lease, *seal;
+  bool beating;
+  hf_call *running;               /* what the watch may cancel */
+  struct hf_sink *sink;
+  uint64_t moved, moved_ns;       /* as the watch saw it */
+  bool stalled;
+};
+
+struct hf_batch {
+  const struct hf_fetch *f;
+  hf_store *store;
+  hf_call *call;
+  struct hf_job *jobs;
+  struct hf_tr_file **files;
+  struct hf_tr_batch tr;
+  pthread_mutex_t lock;           /* queue, jobs' states and leases, group */
+  pthread_cond_t changed;
+  uint32_t next, ready;           /* next file; followers that may go, index + 1 */
+  uint32_t *buckets, bucket_mask; /* etags that somebody is fetching */
+  hf_status failed;               /* of done() or of the watch: ends the batch */
+
+  pthread_mutex_t choosing;
+  bool chosen;
+  struct hf_adapter adapters[HF_ADAPTERS_MOST];
+  uint32_t adapter_count;
+
+  uint32_t group[HF_GROUP_FILES], group_count; /* sealed, not yet published */
+  uint64_t group_bytes, group_ns;
+  pthread_mutex_t telling;        /* done(), one at a time */
+
+  pthread_t watch;
+  bool watching, stop;
+  uint64_t stall_ns;
+};
+
+/* The file has ended: tells the caller, lets its followers go, drops its lease. Answers what ends the batch, or HF_OK. */
+hf_status hf_batch_end(hf_call *, struct hf_batch *, uint32_t i, hf_status, const struct hf_st_file *);
+
+/* publish.c. add: may publish the group that has become full. flush: publishes what waits. discard: drops it. */
+hf_status hf_group_add(hf_call *, struct hf_batch *, uint32_t i);
+hf_status hf_group_flush(hf_call *, struct hf_batch *, bool only_old);
+void hf_group_discard(struct hf_batch *);
+
+/* fetch_run.c. Fills the sink: tiers first where asked, then adapters from number *first on; *first: the one that ended it. */
+hf_status hf_batch_fill(hf_call *, struct hf_batch *, uint32_t i, bool tiers, uint32_t *first);
+hf_status hf_batch_finish(hf_call *, struct hf_batch *); /* finish() of the open sessions */
+void hf_batch_close(struct hf_batch *);
+
+/* fetch_watch.c */
+void hf_watch_start(struct hf_batch *);
+void hf_watch_stop(struct hf_batch *);
+hf_status hf_batch_lease(hf_call *, struct hf_batch *, uint32_t i);
+void hf_batch_unlease(struct hf_batch *, uint32_t i);
+void hf_watch_running(struct hf_batch *, uint32_t i, hf_call *); /* NULL: no longer */
+#endif
