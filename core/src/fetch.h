@@ -20,7 +20,6 @@ struct hf_adapter {
   const struct hf_transfer *tr;
   int32_t score;
   void *session;
-  struct hf_layers *layers;
   pthread_mutex_t opening, object;
   bool open, refused;
 };

@@ -98,7 +98,7 @@ static hf_status open_session(hf_call *c, struct hf_batch *b, struct hf_adapter 
     hf_guard_out(&g, c);
     a->open = st == HF_OK;
     a->refused = st != HF_OK && st != HF_ECANCELED;
-    if (a->open) st = hf_layers_transfer(c, &a->tr, &a->session, &a->layers);
+    if (a->open) st = hf_layers_transfer(c, &a->tr, &a->session);
   }
   pthread_mutex_unlock(&a->opening);
   return st;
@@ -127,7 +127,6 @@ void hf_batch_close(struct hf_batch *b) {
       a->tr->close(a->session);
       hf_guard_out(&g, NULL);
     }
-    hf_layers_free(a->layers);
     pthread_mutex_destroy(&a->opening);
     pthread_mutex_destroy(&a->object);
   }

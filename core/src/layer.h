@@ -14,7 +14,7 @@ struct hf_step { /* one call into a module */
   bool cut, flip;   /* asked by a layer: write half of the bytes and fail; damage one bit */
 };
 
-/* One kind of layer: a row. Settings are read with hf_layer_value from "key=value,key=value". */
+/* One kind of layer: a row. spec: "key=value,key=value"; every layer takes on=storage|transfer and op=NAME. */
 struct hf_layer_kind {
   const char *name;
   size_t state_size;
@@ -24,17 +24,26 @@ struct hf_layer_kind {
   void (*close)(void *state);
 };
 extern const struct hf_layer_kind hf_layer_retry, hf_layer_limit, hf_layer_trace, hf_layer_delay, hf_layer_fault;
-bool hf_layer_text(const char *spec, const char *key, char *out, size_t room);
+bool hf_layer_text(const char *spec, const char *key, char *out, size_t room); /* false: not given, or too long */
 double hf_layer_number(const char *spec, const char *key, double deflt);
 
 struct hf_layers;
-/* Replaces vtable and object by layered ones where HF_LAYERS names layers for that kind; *out NULL: none. */
-hf_status hf_layers_storage(hf_call *, const struct hf_storage **, void **obj, struct hf_layers **out);
-hf_status hf_layers_transfer(hf_call *, const struct hf_transfer **, void **session, struct hf_layers **out);
+/* The stack that HF_LAYERS asks for around one kind of module ("storage", "transfer"); *out NULL: none. */
+hf_status hf_layers_new(hf_call *, const char *kind, struct hf_layers **out);
 void hf_layers_free(struct hf_layers *);
-
-/* For the forwarding files. */
 hf_status hf_layers_before(struct hf_layers *, hf_call *, struct hf_step *);
 bool hf_layers_after(struct hf_layers *, hf_call *, struct hf_step *, hf_status *);
-struct hf_sink *hf_layers_sink(struct hf_layers *, struct hf_sink *raw); /* NULL: out of memory */
+
+/* Replaces vtable and object by layered ones where HF_LAYERS names layers (layer_storage.c, layer_transfer.c). What they return in
+ * *obj is released by the layered close(). */
+hf_status hf_layers_storage(hf_call *, const struct hf_storage **, void **obj);
+hf_status hf_layers_transfer(hf_call *, const struct hf_transfer **, void **session);
+struct hf_sink *hf_layers_sink(struct hf_layers *, struct hf_sink *raw); /* layer_sink.c; NULL: out of memory */
+
+/* Runs a call through the stack: ST becomes its result. STEP is a struct hf_step, prepared by the caller. */
+#define HF_LAYERED(layers_, call_, step_, st_, expr_)                 \
+  do {                                                                \
+    (st_) = hf_layers_before((layers_), (call_), &(step_));           \
+    if ((st_) == HF_OK) (st_) = (expr_);                              \
+  } while (hf_layers_after((layers_), (call_), &(step_), &(st_)))
 #endif

@@ -12,7 +12,8 @@ struct told {
 static hf_status on_published(void *arg, uint32_t what, const void *row) {
   struct told *t = arg;
   (void)what;
-  if (t->published >= t->count) return hf_call_failf(t->call, HF_EABI, "a store published more files than it was given");
+  if (t->published >= t->count)
+    return hf_call_failf(t->call, HF_EABI, "a store published more files than it was given");
   t->files[t->published++] = *(const struct hf_st_file *)row;
   return HF_OK;
 }

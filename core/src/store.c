@@ -35,7 +35,7 @@ hf_status hf_store_open(hf_call *c, const char *uri, hf_store **out) {
     hf_mem_free(s);
     return st;
   }
-  st = hf_layers_storage(c, &s->st, &s->obj, &s->layers);
+  st = hf_layers_storage(c, &s->st, &s->obj);
   if (st != HF_OK)
     hf_store_close(s);
   else
@@ -49,7 +49,6 @@ void hf_store_close(hf_store *s) {
   hf_store_in(&g, NULL, s, NULL);
   s->st->close(s->obj);
   hf_guard_out(&g, NULL);
-  hf_layers_free(s->layers);
   pthread_mutex_destroy(&s->object);
   hf_mem_free(s->uri);
   hf_mem_free(s);

@@ -5,13 +5,11 @@
 #define HF_STORE_H
 #include "core.h"
 
-struct hf_layers;
 struct hf_store {
   const struct hf_storage *st; /* normalised; the outermost layer's */
   void *obj;
   struct hf_slot_module *mod;
   hf_runtime *rt;
-  struct hf_layers *layers;
   pthread_mutex_t object; /* HF_THREADS_PER_OBJECT */
   char *uri;
 };
