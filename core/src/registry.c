@@ -241,7 +241,9 @@ static void scan(hf_runtime *rt) {
   r->scanned = true;
   struct hf_place *places = hf_mem_alloc(PLACES_MAX * sizeof *places);
   struct hf_index *ix = hf_index_open();
-  uint32_t n = places ? hf_search_places(r->plugin_path, r->libdir, places, PLACES_MAX) : 0;
+  struct hf_setting set = hf_config_setting(rt, "HF_PLUGIN_PATH");
+  bool foreign = hf_privileged() && set.origin && strncmp(set.origin, "environment", 11) == 0;
+  uint32_t n = places ? hf_search_places(r->plugin_path, foreign ? NULL : set.value, r->libdir, places, PLACES_MAX) : 0;
   for (uint32_t i = 0; i < n; i++) {
     char real[4096];
     struct hf_place *p = &places[i];

@@ -36,8 +36,8 @@ struct hf_place { /* one folder of the search order */
   const char *origin;
   char why[HF_WHY_MAX]; /* not searched because; "": it is */
 };
-/* In order of search. Answers how many; at most max. */
-uint32_t hf_search_places(const char *option, const char *libdir, struct hf_place *, uint32_t max);
+/* In order of search: the runtime's option, HF_PLUGIN_PATH as configured, the user's, the library's. Answers how many. */
+uint32_t hf_search_places(const char *option, const char *setting, const char *libdir, struct hf_place *, uint32_t max);
 /* Does everything on the way to path belong to root or us, with nobody else able to write? Follows links (bounded);
  * real: the way without links, at least 4096 bytes. */
 bool hf_path_trusted(const char *path, char *real, char why[HF_WHY_MAX]);

@@ -127,13 +127,13 @@ static bool data_folder(char *buf, size_t len) {
   return n > 0 && (size_t)n < len;
 }
 
-uint32_t hf_search_places(const char *option, const char *libdir, struct hf_place *out, uint32_t max) {
+uint32_t hf_search_places(const char *option, const char *setting, const char *libdir, struct hf_place *out,
+                          uint32_t max) {
   uint32_t n = add_list(out, 0, max, "plugin_path", option);
+  n = add_list(out, n, max, "HF_PLUGIN_PATH", setting);
   char path[PATH_MAX];
-  if (!hf_privileged()) {
-    n = add_list(out, n, max, "HF_PLUGIN_PATH", getenv("HF_PLUGIN_PATH"));
-    if (n < max && data_folder(path, sizeof path)) add_place(&out[n++], "the user's data folder", path, strlen(path));
-  }
+  if (n < max && !hf_privileged() && data_folder(path, sizeof path))
+    add_place(&out[n++], "the user's data folder", path, strlen(path));
   if (libdir && n < max && snprintf(path, sizeof path, "%s/plugins", libdir) < (int)sizeof path)
     add_place(&out[n++], "the library's folder", path, strlen(path));
   return n;
