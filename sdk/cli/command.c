@@ -1,0 +1,169 @@
+/* command.c - from argv to a command: the program's own options, the words of the command, its row.
+ * Rows are found by name, so that a known command needs neither the tree of commands nor a look at plugins; the tree is
+ * built for help, for aliases and for words that are not known. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+enum { MOST_WORDS = 5, LONGEST_PATH = 200 };
+
+struct line {
+  char **words;
+  int count;
+  struct hf_kv settings[8];
+  uint32_t settings_count;
+  const char *plugin_path;
+};
+
+/* Takes --plugin-path, --transfer, --store and --trace from wherever they stand before "--". -1: fine. */
+static int take_globals(struct line *l, int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    char *word = argv[i];
+    size_t k = 0, n = sizeof cli_globals / sizeof cli_globals[0], len = 0;
+    for (; k < n; k++) {
+      len = strlen(cli_globals[k].spelling);
+      if (!strncmp(word, cli_globals[k].spelling, len) && (!word[len] || word[len] == '=')) break;
+    }
+    if (!strcmp(word, "--") || (i == 1 && !strcmp(word, "__complete"))) {
+      for (; i < argc; i++) l->words[l->count++] = argv[i];
+    } else if (k == n) {
+      l->words[l->count++] = word;
+    } else if (!word[len] && i + 1 >= argc) {
+      return cli_usage_error(NULL, "hf", "Option '%s' requires an argument.", cli_globals[k].spelling);
+    } else {
+      const char *value = word[len] ? word + len + 1 : argv[++i];
+      if (l->settings_count < sizeof l->settings / sizeof l->settings[0])
+        l->settings[l->settings_count++] = (struct hf_kv){cli_globals[k].key, value};
+      if (!k) l->plugin_path = value;
+    }
+  }
+  return -1;
+}
+
+static bool is_word(const char *text) {
+  return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] && *text != '-';
+}
+
+/* The row named by the first words; *used tells how many they were. */
+static const struct hf_task *find_row(hf_runtime *rt, int count, char **words, int *used) {
+  char name[LONGEST_PATH] = "";
+  size_t len = 0;
+  for (int i = 0; i < count && i < MOST_WORDS && is_word(words[i]); i++) {
+    size_t n = strlen(words[i]);
+    if (len + n + 2 > sizeof name) break;
+    if (len) name[len++] = '.';
+    memcpy(name + len, words[i], n + 1);
+    len += n;
+    const struct hf_task *task = hf_task_find(rt, name);
+    if (!task || task->flags & HF_TK_NOT_A_COMMAND) continue;
+    *used = i + 1;
+    return task;
+  }
+  return NULL;
+}
+
+static void extend(char *path, const char *word) {
+  size_t at = strlen(path);
+  snprintf(path + at, LONGEST_PATH - at, " %s", word);
+}
+
+static bool wants_help(const char *word) {
+  return !strcmp(word, "-h") || !strcmp(word, "--help");
+}
+
+static int run_row(hf_runtime *rt, const struct hf_task *task, const char *path, int count, char **words) {
+  struct cli_parsed parsed = {.mode = CLI_HUMAN};
+  int code = cli_parse(rt, task, path, count, words, &parsed);
+  return code >= 0 ? code : cli_run(rt, task, path, &parsed);
+}
+
+/* Group by group through the tree: help, aliases, what is not known. */
+static int walk(hf_runtime *rt, const struct cli_command *root, int count, char **words) {
+  char path[LONGEST_PATH] = "hf";
+  const struct cli_command *group = root;
+  for (int i = 0; i < count; i++) {
+    if (wants_help(words[i])) {
+      cli_help_group(stdout, group, path, group == root);
+      return CLI_OK;
+    }
+    if (words[i][0] == '-' && words[i][1]) return cli_unknown_group_option(group, path, group == root, words[i]);
+    const struct cli_command *next = cli_tree_child(group, words[i]);
+    if (!next) {
+      int code = cli_elsewhere(count, words, i);
+      return code >= 0 ? code : cli_unknown_command(group, path, group == root, words[i]);
+    }
+    extend(path, words[i]);
+    if (next->task) return run_row(rt, next->task, path, count - i - 1, words + i + 1);
+    group = next;
+  }
+  cli_help_group(stderr, group, path, group == root);
+  return CLI_USAGE;
+}
+
+static int dispatch(hf_runtime *rt, int count, char **words) {
+  int used = 0;
+  if (count && !strcmp(words[0], "__complete")) return cli_complete(rt, count - 1, words + 1);
+  const struct hf_task *task = find_row(rt, count, words, &used);
+  if (task) {
+    char path[LONGEST_PATH] = "hf";
+    for (int i = 0; i < used; i++) extend(path, words[i]);
+    return run_row(rt, task, path, count - used, words + used);
+  }
+  struct cli_command *root = cli_tree_new(rt);
+  if (!root) {
+    fputs("Error: out of memory\n", stderr);
+    return CLI_FAILED;
+  }
+  int code = walk(rt, root, count, words);
+  cli_tree_free(root);
+  return code;
+}
+
+/* Options in front of the first word. -1: none that ends the run. */
+static int root_options(struct line *l) {
+  static const struct {
+    const char *spelling;
+    char letter;
+  } known[] = {
+      {"--version", 'v'}, {"--help", 'h'}, {"--install-completion", 0}, {"--show-completion", 0}, {"--skills", 0}};
+  enum { VERSION, HELP, INSTALL, SHOW, SKILLS, COUNT };
+  int first = -1, at = 0;
+  for (; at < l->count && l->words[at][0] == '-' && l->words[at][1]; at++) {
+    char *word = l->words[at];
+    if (!strcmp(word, "--")) break;
+    int found = -1;
+    for (int k = 0; k < COUNT; k++)
+      if (!strcmp(word, known[k].spelling) || (known[k].letter && word[1] == known[k].letter && !word[2])) found = k;
+    if (found < 0) return -1; /* the tree says what is wrong */
+    if (first < 0) first = found;
+  }
+  if (first == VERSION) puts(hf_version());
+  if (first == INSTALL) return cli_install_completion();
+  if (first == SHOW) return cli_show_completion();
+  if (first == SKILLS) return cli_elsewhere(l->count, l->words, 0);
+  if (first == HELP) return -1;
+  return first == VERSION ? CLI_OK : -1;
+}
+
+int cli_main(int argc, char **argv) {
+  struct line l = {.words = calloc((size_t)argc + 1, sizeof *l.words)};
+  int code = l.words ? take_globals(&l, argc, argv) : CLI_FAILED;
+  if (code < 0) code = root_options(&l);
+  if (code < 0) {
+    struct hf_runtime_opts opts = {.struct_size = sizeof opts,
+                                   .settings = HF_TABLE_N(l.settings, l.settings_count),
+                                   .statics = cli_plugins,
+                                   .plugin_path = l.plugin_path};
+    hf_runtime *rt = NULL;
+    if (hf_runtime_new(&opts, &rt)) {
+      fprintf(stderr, "Error: %s\n", hf_runtime_problem());
+      code = CLI_FAILED;
+    } else {
+      code = dispatch(rt, l.count, l.words);
+      hf_runtime_free(rt);
+    }
+  }
+  free(l.words);
+  return code;
+}
