@@ -5,10 +5,10 @@
 
 #include "fetch.h"
 
-enum { WIDTH_DEFAULT = 8, SPACE_ASKED_FROM = 1 << 20 };
+enum { SPACE_ASKED_FROM = 1 << 20, STALL_SECONDS = 660 };
 
 static void emit(hf_call *c, struct hf_batch *b, uint32_t i, uint32_t type, bool whole) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   uint64_t size = j->tr.size == HF_SIZE_UNKNOWN ? 0 : j->tr.size;
   struct hf_event e = {
       .struct_size = sizeof e, .type = type, .item = i, .done = whole ? size : 0, .total = size, .text = j->tr.path};
@@ -28,7 +28,7 @@ static bool take(struct hf_batch *b, uint32_t *i) {
     *i = b->next++;
     any = true;
   }
-  if (any) b->jobs[*i].state = HF_JOB_RUNNING;
+  if (any) b->jobs[*i].state = HF_FILE_RUNNING;
   pthread_mutex_unlock(&b->lock);
   return any;
 }
@@ -39,14 +39,14 @@ static uint32_t *bucket(struct hf_batch *b, const char *etag) {
 
 /* True: this file fetches its content; false: it waits for another one that does. */
 static bool lead(struct hf_batch *b, uint32_t i) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   if (!j->tr.etag || j->leads) return true;
   uint32_t *head = bucket(b, j->tr.etag), k;
   pthread_mutex_lock(&b->lock);
   for (k = *head; k; k = b->jobs[k - 1].next_in_bucket)
     if (strcmp(b->jobs[k - 1].tr.etag, j->tr.etag) == 0) break;
   if (k) {
-    j->state = HF_JOB_WAITING;
+    j->state = HF_FILE_WAITING;
     j->follower = true;
     j->next_follower = b->jobs[k - 1].first_follower;
     b->jobs[k - 1].first_follower = i + 1;
@@ -60,7 +60,7 @@ static bool lead(struct hf_batch *b, uint32_t i) {
 }
 
 static void release_followers(struct hf_batch *b, uint32_t i) { /* under lock */
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   if (!j->leads) return;
   uint32_t *at = bucket(b, j->tr.etag);
   while (*at != i + 1) at = &b->jobs[*at - 1].next_in_bucket;
@@ -84,7 +84,7 @@ hf_status hf_batch_end(hf_call *c, struct hf_batch *b, uint32_t i, hf_status st,
     pthread_mutex_unlock(&b->telling);
   }
   pthread_mutex_lock(&b->lock);
-  b->jobs[i].state = HF_JOB_ENDED;
+  b->jobs[i].state = HF_FILE_ENDED;
   release_followers(b, i);
   if (answer != HF_OK && b->failed == HF_OK) b->failed = answer;
   pthread_mutex_unlock(&b->lock);
@@ -162,7 +162,7 @@ static hf_status check_space_of(hf_call *c, struct hf_batch *b, uint32_t i, uint
 
 static hf_status resolve(hf_call *c, struct hf_batch *b, uint32_t i) {
   struct hf_fetch_file *file = &b->f->files[i];
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   if (b->f->resolve && !j->follower) {
     uint64_t before = file->size;
     TRY(b->f->resolve(c, b->f->arg, file, i));
@@ -192,7 +192,7 @@ static hf_status adopt(hf_call *c, struct hf_batch *b, uint32_t i, bool *have, s
 
 /* Opens, fills and seals the sink; a damaged file is fetched once more from the start, by another adapter if there is one. */
 static hf_status receive(hf_call *c, struct hf_batch *b, uint32_t i) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   uint32_t adapter = 0;
   for (uint32_t attempt = 0;; attempt++) {
     struct hf_sink_opts o = {.what = ingest_of(b, i), .item = i, .store = b->store};
@@ -269,7 +269,7 @@ static hf_status work(hf_call *c, void *arg, uint32_t worker) {
 
 static hf_status refresh(hf_call *c, const struct hf_tr_batch *tr, struct hf_tr_file *file, const char **url) {
   struct hf_batch *b = tr->host;
-  uint32_t i = (uint32_t)((struct hf_job *)file->host - b->jobs);
+  uint32_t i = (uint32_t)((struct hf_file_job *)file->host - b->jobs);
   *url = NULL;
   TRY(b->f->refresh(c, b->f->arg, &b->f->files[i], i));
   *url = b->f->files[i].url;
@@ -336,9 +336,9 @@ static struct hf_batch *batch_new(hf_call *c, const struct hf_fetch *f) {
                                .width = f->width,
                                .refresh = f->refresh ? refresh : NULL,
                                .host = b};
-  const char *stall = hf_call_get_option(c, "HF_TRANSFER_STALL_MS");
-  long long ms = stall ? strtoll(stall, NULL, 10) : 0;
-  b->stall_ns = (ms > 0 && ms < INT32_MAX ? (uint64_t)ms : 11 * 60 * 1000) * 1000000;
+  const char *stall = hf_call_get_option(c, "HF_ADAPTER_TIMEOUT");
+  long long seconds = stall ? strtoll(stall, NULL, 10) : 0;
+  b->stall_ns = (seconds > 0 && seconds < INT32_MAX ? (uint64_t)seconds : STALL_SECONDS) * 1000000000u;
   return b;
 }
 
@@ -358,16 +358,17 @@ hf_status hf_fetch(hf_call *c, const struct hf_fetch *f) {
   if (f->count == 0) return HF_OK;
   struct hf_batch *b = batch_new(c, f);
   if (!b) return hf_call_failf(c, HF_ENOMEM, "no memory to fetch %u files", f->count);
-  uint32_t width = f->width ? f->width : WIDTH_DEFAULT;
+  uint32_t width = f->width ? f->width : (uint32_t)hf_config_int(c->rt, "HF_WORKERS", 8);
+  if (width < 1 || width > 128) width = 8;
   if (width > f->count) width = f->count;
   hf_status st = check_space(c, b);
   if (st == HF_OK) st = hf_parallel(c, width, width, work, b);
-  hf_watch_stop(b);
+  hf_minder_stop(b);
   if (st == HF_OK) st = b->failed;
   if (st == HF_OK) st = hf_batch_finish(c, b);
   if (st != HF_OK) save_complete(c, b);
   for (uint32_t i = 0; i < f->count; i++)
-    if (b->jobs[i].state != HF_JOB_ENDED) hf_batch_end(c, b, i, st != HF_OK ? HF_ECANCELED : HF_EINTERNAL, NULL);
+    if (b->jobs[i].state != HF_FILE_ENDED) hf_batch_end(c, b, i, st != HF_OK ? HF_ECANCELED : HF_EINTERNAL, NULL);
   batch_free(b);
   return st;
 }

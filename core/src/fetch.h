@@ -1,5 +1,5 @@
 /* fetch.h - the dispatcher's insides: fetch.c (files, queue, free space), fetch_run.c (adapters and tiers), publish.c (groups),
- * fetch_watch.c (heartbeats, old groups, stalls).
+ * fetch_minder.c (heartbeats, old groups, stalls).
  * One struct hf_batch lives for one hf_fetch(); its lock is never held while foreign code runs. */
 #ifndef HF_FETCH_H
 #define HF_FETCH_H
@@ -24,18 +24,18 @@ struct hf_adapter {
   bool open, refused;
 };
 
-enum hf_job_state { HF_JOB_WAITING = 0, HF_JOB_RUNNING, HF_JOB_SEALED, HF_JOB_ENDED };
-struct hf_job { /* one file */
+enum hf_file_state { HF_FILE_WAITING = 0, HF_FILE_RUNNING, HF_FILE_SEALED, HF_FILE_ENDED };
+struct hf_file_job { /* one file */
   struct hf_tr_file tr;
-  enum hf_job_state state;
+  enum hf_file_state state;
   bool follower;                  /* came after one of the same content */
   bool leads;                     /* its etag is taken by it */
   uint32_t next_in_bucket, first_follower, next_follower; /* index + 1, 0: none */
   void *lease, *seal;
   bool beating;
-  hf_call *running;               /* what the watch may cancel */
+  hf_call *running;               /* what the minder may cancel */
   struct hf_sink *sink;
-  uint64_t moved, moved_ns;       /* as the watch saw it */
+  uint64_t moved, moved_ns;       /* as the minder saw it */
   bool stalled;
 };
 
@@ -43,14 +43,14 @@ struct hf_batch {
   const struct hf_fetch *f;
   hf_store *store;
   hf_call *call;
-  struct hf_job *jobs;
+  struct hf_file_job *jobs;
   struct hf_tr_file **files;
   struct hf_tr_batch tr;
   pthread_mutex_t lock;           /* queue, jobs' states and leases, group */
   pthread_cond_t changed;
   uint32_t next, ready;           /* next file; followers that may go, index + 1 */
   uint32_t *buckets, bucket_mask; /* etags that somebody is fetching */
-  hf_status failed;               /* of done() or of the watch: ends the batch */
+  hf_status failed;               /* of done() or of the minder: ends the batch */
 
   pthread_mutex_t choosing;
   bool chosen;
@@ -61,8 +61,8 @@ struct hf_batch {
   uint64_t group_bytes, group_ns;
   pthread_mutex_t telling;        /* done(), one at a time */
 
-  pthread_t watch;
-  bool watching, stop;
+  pthread_t minder;
+  bool minding, stop;
   uint64_t stall_ns;
 };
 
@@ -79,10 +79,10 @@ hf_status hf_batch_fill(hf_call *, struct hf_batch *, uint32_t i, bool tiers, ui
 hf_status hf_batch_finish(hf_call *, struct hf_batch *); /* finish() of the open sessions */
 void hf_batch_close(struct hf_batch *);
 
-/* fetch_watch.c */
-void hf_watch_start(struct hf_batch *);
-void hf_watch_stop(struct hf_batch *);
+/* fetch_minder.c */
+void hf_minder_start(struct hf_batch *);
+void hf_minder_stop(struct hf_batch *);
 hf_status hf_batch_lease(hf_call *, struct hf_batch *, uint32_t i);
 void hf_batch_unlease(struct hf_batch *, uint32_t i);
-void hf_watch_running(struct hf_batch *, uint32_t i, hf_call *); /* NULL: no longer */
+void hf_minder_running(struct hf_batch *, uint32_t i, hf_call *); /* NULL: no longer */
 #endif

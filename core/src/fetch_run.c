@@ -82,7 +82,7 @@ static hf_status choose(hf_call *c, struct hf_batch *b) {
     if (st != HF_OK) b->adapter_count = 0;
   }
   pthread_mutex_unlock(&b->choosing);
-  if (st == HF_OK) hf_watch_start(b);
+  if (st == HF_OK) hf_minder_start(b);
   return st;
 }
 
@@ -157,14 +157,14 @@ static bool next_may_help(hf_call *c, hf_status st) {
 }
 
 static hf_status run_one(hf_call *c, struct hf_batch *b, uint32_t i, struct hf_adapter *a) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   TRY(open_session(c, b, a));
   struct hf_guard g;
-  hf_watch_running(b, i, c);
+  hf_minder_running(b, i, c);
   hf_guard_in(&g, c, a->mod, &a->object);
   hf_status st = a->tr->run(c, a->session, &j->tr);
   hf_guard_out(&g, c);
-  hf_watch_running(b, i, NULL);
+  hf_minder_running(b, i, NULL);
   if (b->f->files[i].url) j->tr.url = b->f->files[i].url;
   if (st != HF_OK)
     return st > 0 ? hf_call_failf(c, HF_EABI, "adapter %s left %s open", a->mod->m->name, j->tr.path) : st;
@@ -173,7 +173,7 @@ static hf_status run_one(hf_call *c, struct hf_batch *b, uint32_t i, struct hf_a
 }
 
 static hf_status run_adapters(hf_call *c, struct hf_batch *b, uint32_t i, uint32_t *first) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   TRY(choose(c, b));
   uint32_t start = *first;
   for (uint32_t k = 0;; k++) {
@@ -202,7 +202,7 @@ static hf_status run_adapters(hf_call *c, struct hf_batch *b, uint32_t i, uint32
 /* ---- tiers ---- */
 
 static hf_status open_in_tier(hf_call *c, struct hf_batch *b, uint32_t i, hf_store *tier, struct hf_source **src) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   struct hf_key key = {b->f->repo, j->tr.etag};
   if (j->tr.etag && (hf_store_caps(tier) & HF_ST_BLOBS) && hf_store_blob_open(c, tier, &key, src) == HF_OK)
     return HF_OK;
@@ -231,7 +231,7 @@ static hf_status copy(hf_call *c, struct hf_sink *to, struct hf_source *from) {
 }
 
 static void try_tiers(hf_call *c, struct hf_batch *b, uint32_t i) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   for (uint32_t k = 0; k < b->f->tier_count && lacks(c, j->sink); k++) {
     hf_call *own = hf_call_branch(c);
     struct hf_source *src = NULL;
@@ -250,7 +250,7 @@ static void try_tiers(hf_call *c, struct hf_batch *b, uint32_t i) {
 }
 
 hf_status hf_batch_fill(hf_call *c, struct hf_batch *b, uint32_t i, bool tiers, uint32_t *first) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   if (tiers && b->f->tier_count) try_tiers(c, b, i);
   TRY(hf_call_check(c));
   return lacks(c, j->sink) ? run_adapters(c, b, i, first) : HF_OK;

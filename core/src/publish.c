@@ -58,7 +58,7 @@ hf_status hf_group_add(hf_call *c, struct hf_batch *b, uint32_t i) {
   uint32_t files[HF_GROUP_FILES], n = 0;
   uint64_t now = hf_now_ns(), size = b->jobs[i].tr.size;
   pthread_mutex_lock(&b->lock);
-  b->jobs[i].state = HF_JOB_SEALED;
+  b->jobs[i].state = HF_FILE_SEALED;
   if (b->group_count == 0) b->group_ns = now;
   b->group[b->group_count++] = i;
   b->group_bytes += size == HF_SIZE_UNKNOWN ? 0 : size;

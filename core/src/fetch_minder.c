@@ -1,4 +1,4 @@
-/* fetch_watch.c - what must happen while workers are busy with bytes: leases are kept alive, a group that waits too long is
+/* fetch_minder.c - what must happen while workers are busy with bytes: leases are kept alive, a group that waits too long is
  * published, an adapter that moves nothing is asked to stop so that another one can go on.
  * One thread per batch, started when the first file needs the network or a lease. */
 #include <errno.h>
@@ -19,7 +19,7 @@ static void wait_tick(struct hf_batch *b) { /* under lock */
 
 static void beat_all(hf_call *c, struct hf_batch *b) {
   for (uint32_t i = 0; i < b->f->count; i++) {
-    struct hf_job *j = &b->jobs[i];
+    struct hf_file_job *j = &b->jobs[i];
     pthread_mutex_lock(&b->lock);
     bool beat = j->lease && !b->stop;
     j->beating = beat;
@@ -41,7 +41,7 @@ static void beat_all(hf_call *c, struct hf_batch *b) {
 static void stop_stalled(struct hf_batch *b, uint64_t now) {
   pthread_mutex_lock(&b->lock);
   for (uint32_t i = 0; i < b->f->count; i++) {
-    struct hf_job *j = &b->jobs[i];
+    struct hf_file_job *j = &b->jobs[i];
     if (!j->running) continue;
     uint64_t moved = hf_sink_moved(j->sink);
     if (moved != j->moved) {
@@ -55,7 +55,7 @@ static void stop_stalled(struct hf_batch *b, uint64_t now) {
   pthread_mutex_unlock(&b->lock);
 }
 
-static void *watch(void *arg) {
+static void *mind(void *arg) {
   struct hf_batch *b = arg;
   hf_call *c = hf_call_branch(b->call);
   if (!c) return NULL;
@@ -81,23 +81,23 @@ static void *watch(void *arg) {
   return NULL;
 }
 
-void hf_watch_start(struct hf_batch *b) {
+void hf_minder_start(struct hf_batch *b) {
   pthread_mutex_lock(&b->lock);
-  if (!b->watching && !b->stop) b->watching = pthread_create(&b->watch, NULL, watch, b) == 0;
+  if (!b->minding && !b->stop) b->minding = pthread_create(&b->minder, NULL, mind, b) == 0;
   pthread_mutex_unlock(&b->lock);
 }
 
-void hf_watch_stop(struct hf_batch *b) {
+void hf_minder_stop(struct hf_batch *b) {
   pthread_mutex_lock(&b->lock);
   b->stop = true;
-  bool join = b->watching;
+  bool join = b->minding;
   pthread_cond_broadcast(&b->changed);
   pthread_mutex_unlock(&b->lock);
-  if (join) pthread_join(b->watch, NULL);
+  if (join) pthread_join(b->minder, NULL);
 }
 
-void hf_watch_running(struct hf_batch *b, uint32_t i, hf_call *running) {
-  struct hf_job *j = &b->jobs[i];
+void hf_minder_running(struct hf_batch *b, uint32_t i, hf_call *running) {
+  struct hf_file_job *j = &b->jobs[i];
   pthread_mutex_lock(&b->lock);
   j->running = running;
   if (running) {
@@ -109,13 +109,13 @@ void hf_watch_running(struct hf_batch *b, uint32_t i, hf_call *running) {
 }
 
 hf_status hf_batch_lease(hf_call *c, struct hf_batch *b, uint32_t i) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   uint64_t caps = hf_store_caps(b->store);
   if (!(caps & HF_ST_LEASES) || !j->tr.etag || j->lease) return HF_OK;
   if ((caps & HF_ST_EXCL_PUBLISH) && j->tr.size < HF_NO_LEASE_BELOW) return HF_OK;
   struct hf_key key = {b->f->repo, j->tr.etag};
   void *lease = NULL;
-  hf_watch_start(b);
+  hf_minder_start(b);
   TRY(hf_store_lease(c, b->store, &key, HF_LEASE_TTL_MS, &lease));
   pthread_mutex_lock(&b->lock);
   j->lease = lease;
@@ -124,7 +124,7 @@ hf_status hf_batch_lease(hf_call *c, struct hf_batch *b, uint32_t i) {
 }
 
 void hf_batch_unlease(struct hf_batch *b, uint32_t i) {
-  struct hf_job *j = &b->jobs[i];
+  struct hf_file_job *j = &b->jobs[i];
   pthread_mutex_lock(&b->lock);
   while (j->beating) pthread_cond_wait(&b->changed, &b->lock);
   void *lease = j->lease;
