@@ -155,43 +155,80 @@ hf_status hf_hub_commits(struct hf_hub *, const struct hf_repo *, const char *re
 hf_status hf_hub_list(struct hf_hub *, const char *type, const hf_args *, const char *expand, int64_t limit,
                       json_t **items);
 
-/* ---- resolve.c: where a file is ------------------------------------------------------------------------------------------------------ */
+/* ---- resolve.c: where a file is -------------------------------------------------------------------------------------- */
 
 struct hf_hub_meta {
-  const char *commit, *etag, *location, *xet_hash, *url; /* url: where it was asked; xet_hash NULL: not a Xet file */
-  uint64_t size;
+  const char *commit, *etag, *url, *xet_hash; /* url: where the bytes are; xet_hash NULL: not a Xet file */
+  uint64_t size;                              /* HF_SIZE_UNKNOWN: not said */
 };
+/* patient: more tries and time. *absent: after RemoteEntryNotFoundError, the commit that lacks the file, or NULL. */
 hf_status hf_hub_head(struct hf_hub *, const struct hf_repo *, const char *revision, const char *path, bool patient,
-                      struct hf_hub_meta *, const char **absent_commit);
+                      struct hf_hub_meta *, const char **absent);
+/* What bytes named by this etag must have; algo NONE when the etag promises nothing. */
+void hf_hub_digest(const char *etag, struct hf_digest *);
 
-/* ---- want.c, file.c, snapshot.c: downloads ------------------------------------------------------------------------------------------- */
+/* ---- want.c: what a download asks for, and the stores it goes through; file.c, snapshot.c: doing it ------------------ */
 
-struct hf_hub_want { /* what a download asks for */
+struct hf_hub_want {
   struct hf_repo repo;
-  const char *revision; /* never NULL */
-  const char *cache_dir, *local_dir, *store_uri;
+  const char *revision;              /* never NULL */
+  const char *cache_dir, *local_dir; /* as given; NULL: not given */
   struct hf_hub_patterns patterns;
   uint32_t width;
   bool force, dry_run, local_only;
 };
 struct hf_hub_plan { /* one file of a dry run */
-  const char *path, *commit, *local_path;
+  const char *path;
   uint64_t size; /* HF_SIZE_UNKNOWN: not known */
-  bool cached, will_download;
+  bool will_download;
 };
 struct hf_hub_stores {
-  hf_store *store, *cache; /* cache: the hub cache behind a local folder, NULL: none */
+  hf_store *store, *cache; /* cache: the Hub cache behind a local folder; NULL: none */
+  const char *root;        /* folder of the store; NULL: it has none */
+  bool local;              /* a plain folder: no refs */
 };
 hf_status hf_hub_stores_open(struct hf_hub *, const struct hf_hub_want *, struct hf_hub_stores *);
 void hf_hub_stores_close(struct hf_hub_stores *);
+/* Not there is no error: clears the call and is false. Other failures stay, as *st. */
+bool hf_hub_found(hf_call *, hf_status *st);
+bool hf_hub_find(struct hf_hub *, hf_store *, const struct hf_repo *, const char *commit, const char *path,
+                 hf_status *st, struct hf_st_file *);
+/* Commit that a revision was when it was last asked for; NULL: not known here. */
+const char *hf_hub_saved_commit(struct hf_hub *, const struct hf_hub_want *, const struct hf_hub_stores *);
+/* Remembers it, when a snapshot of that commit is there to be found by it; only logs what goes wrong. */
+void hf_hub_save_commit(struct hf_hub *, const struct hf_hub_want *, const struct hf_hub_stores *, const char *commit);
+/* The local folder that shows a commit. */
+hf_status hf_hub_folder(struct hf_hub *, const struct hf_hub_want *, const struct hf_hub_stores *, const char *commit,
+                        const char **path);
+hf_status hf_hub_plan_file(struct hf_hub *, const struct hf_hub_want *, const struct hf_hub_stores *,
+                           const struct hf_hub_meta *, const char *path, struct hf_hub_plan *);
+typedef void (*hf_hub_done_fn)(void *arg, uint32_t i, const struct hf_st_file *);
 hf_status hf_hub_fetch(struct hf_hub *, const struct hf_hub_want *, const struct hf_hub_stores *, const char *commit,
-                       struct hf_fetch_file *, uint32_t count, void *watch);
-/* *path: where it is. Dry run: *plan instead. */
+                       struct hf_fetch_file *, uint32_t count, hf_hub_done_fn, void *arg);
+/* Where a failed look at the Hub leads: HF_OK means look for a local copy; else the error to give, already set. */
+hf_status hf_hub_fall_back(struct hf_hub *, hf_status st, struct hf_error *);
+/* "Local entry not found. ..", or the cause itself where no local copy could help. */
+hf_status hf_hub_no_copy(struct hf_hub *, const struct hf_error *cause);
+
+/* All files of a commit, paths ascending. Arrays are malloc'ed, strings in the arena. */
+struct hf_hub_tree_list {
+  struct hf_tree_entry *rows;
+  uint32_t count, room;
+};
+void hf_hub_tree_free(struct hf_hub_tree_list *);
+/* From the store; false: not known there. */
+bool hf_hub_tree_saved(struct hf_hub *, const struct hf_hub_stores *, const struct hf_repo *, const char *commit,
+                       struct hf_hub_tree_list *);
+hf_status hf_hub_tree_asked(struct hf_hub *, const struct hf_repo *, const char *commit, struct hf_hub_tree_list *);
+/* What a HEAD of the entry would have said. */
+hf_status hf_hub_tree_meta(struct hf_hub *, const struct hf_repo *, const char *commit, const struct hf_tree_entry *,
+                           struct hf_hub_meta *);
+
+/* *path: where it is, or with dry_run *plan. */
 hf_status hf_hub_file(struct hf_hub *, const struct hf_hub_want *, const char *name, const char **path,
                       struct hf_hub_plan *plan);
+/* *path: the folder, or with dry_run *plans (arena). */
 hf_status hf_hub_snapshot(struct hf_hub *, const struct hf_hub_want *, const char **path, struct hf_hub_plan **plans,
                           uint32_t *count);
-/* In-place notice of a digest by the form of an etag. */
-void hf_hub_digest(const char *etag, struct hf_digest *);
 
 #endif
