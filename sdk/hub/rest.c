@@ -319,8 +319,8 @@ hf_status hf_hub_run_row(hf_call *c, void *state, const struct hf_task *row, con
   const char *url = url_of(&hub, row, route, args);
   if (!url) return hf_host()->error(c) ? hf_host()->error(c)->code : HF_ENOMEM;
   if (route->paging == HF_PAGE_LINK) {
-    struct listing l = {.call = c, .out = out, .left = -1};
-    hf_host()->arg_int(args, "limit", &l.left);
+    struct listing l = {.call = c, .out = out};
+    if (!hf_host()->arg_int(args, "limit", &l.left)) l.left = -1;
     TRY(hf_hub_pages(&hub, url, list_item, &l));
     return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
   }
