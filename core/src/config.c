@@ -353,5 +353,5 @@ const char *hf_config_module(hf_runtime *rt, const struct hf_module *m, const ch
   if (value && *value) return value;
   e = fits ? extra_of(rt->config, full, false) : NULL;
   if (e) return e->value;
-  return row ? row->deflt : NULL;
+  return row && row->deflt && row->deflt[0] != '(' ? row->deflt : NULL; /* in parentheses: for people only */
 }

@@ -128,7 +128,8 @@ static hf_status may_carry(hf_call *call, const char *url, bool *may) {
   *may = false;
   if (!physical) return hf_call_error(call) ? hf_call_error(call)->code : HF_EINVAL;
   TRY(hf_url_parse(call, physical, &parts));
-  *may = consent || strcmp(parts.scheme, "https") == 0 || loopback(parts.host);
+  bool sealed = strcmp(parts.scheme, "https") == 0 && !hf_config_flag(call->rt, "HF_INSECURE");
+  *may = consent || sealed || loopback(parts.host);
   return HF_OK;
 }
 
