@@ -245,7 +245,8 @@ static hf_status string(struct json *j, char **out) {
   char *s = hf_mem_alloc(raw + 1);
   size_t n = 0;
   if (!s) return HF_ENOMEM;
-  while (j->at < end) {
+  bool good = true;
+  while (good && j->at < end) {
     if ((unsigned char)*j->at < 0x20) break;
     if (*j->at != '\\') {
       s[n++] = *j->at++;
@@ -253,10 +254,10 @@ static hf_status string(struct json *j, char **out) {
     }
     j->at++;
     size_t more = escape(j, s + n);
-    if (!more) break;
+    good = more > 0;
     n += more;
   }
-  if (j->at != end) {
+  if (!good || j->at != end) {
     hf_mem_free(s);
     return bad(j, "a string has a character or escape that is not allowed");
   }
