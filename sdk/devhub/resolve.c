@@ -1,0 +1,175 @@
+/* resolve.c - files: resolve (with the redirect of large files to the CDN origin), raw, resolve-cache, and the CDN itself.
+ * A CDN URL names a blob by its hash and carries an expiry and a signature; without a good one there is 403 and XML, as
+ * the storage behind a Hub answers. Large means kept by LFS. */
+#include "server.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct {
+  const char *suffix, *type;
+} media_types[] = {
+    {".json", "text/plain; charset=utf-8"},
+    {".md", "text/plain; charset=utf-8"},
+    {".txt", "text/plain; charset=utf-8"},
+    {".py", "text/plain; charset=utf-8"},
+    {".yaml", "text/plain; charset=utf-8"},
+    {".jsonl", "text/plain; charset=utf-8"},
+    {".csv", "text/plain; charset=utf-8"},
+    {".gitattributes", "text/plain; charset=utf-8"},
+    {".png", "image/png"},
+    {".jpg", "image/jpeg"},
+    {".html", "text/plain; charset=utf-8"},
+};
+
+static const char *media_type(const char *path) {
+  size_t size = strlen(path);
+  for (size_t i = 0; i < sizeof media_types / sizeof *media_types; i++) {
+    size_t n = strlen(media_types[i].suffix);
+    if (size >= n && strcmp(path + size - n, media_types[i].suffix) == 0) return media_types[i].type;
+  }
+  return "application/octet-stream";
+}
+
+static char *disposition(const char *path) {
+  struct text t = {0};
+  const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+  dh_text_str(&t, "inline; filename*=UTF-8''");
+  dh_text_percent(&t, name, "");
+  dh_text_str(&t, "; filename=\"");
+  for (; *name; name++)
+    dh_text_addf(&t, "%c", *name >= ' ' && *name < 127 && *name != '"' && *name != '\\' ? *name : '_');
+  dh_text_str(&t, "\";");
+  return dh_text_take(&t);
+}
+
+static void signature(const struct server *s, const char *path, const char *expires, char out[65]) {
+  char message[PATH_ROOM + 64];
+  snprintf(message, sizeof message, "%s %s", path, expires);
+  if (!dh_hmac(s->cdn_key, sizeof s->cdn_key, message, out)) out[0] = 0;
+}
+
+static void redirect_to_cdn(struct request *r, const struct entry *e) {
+  char path[160], expires[24], signed_hex[65];
+  struct text t = {0};
+  const char *sha256 = e->blob.sha256;
+  snprintf(path, sizeof path, "%.2s/%.2s/%s", sha256, sha256 + 2, sha256);
+  snprintf(expires, sizeof expires, "%lld", (long long)time(NULL) + r->server->cdn_seconds);
+  signature(r->server, path, expires, signed_hex);
+  dh_text_addf(&t, "%s/repos/%s?response-content-disposition=", r->server->url[ORIGIN_CDN], path);
+  char *shown = disposition(e->path);
+  dh_text_percent(&t, shown ? shown : "", "");
+  free(shown);
+  dh_text_str(&t, "&response-content-type=");
+  dh_text_percent(&t, media_type(e->path), "");
+  dh_text_addf(&t, "&Expires=%s&Signature=%s&Key-Pair-Id=DEVHUB", expires, signed_hex);
+  char *location = dh_text_take(&t);
+  r->reply.status = 302;
+  dh_reply_header(&r->reply, "Location", "%s", location ? location : "/");
+  free(location);
+  dh_reply_header(&r->reply, "X-Linked-Size", "%lld", (long long)e->size);
+  dh_reply_header(&r->reply, "X-Linked-ETag", "\"%s\"", sha256);
+  dh_reply_header(&r->reply, "Accept-Ranges", "bytes");
+  dh_reply_header(&r->reply, "Cache-Control", "no-store");
+}
+
+static void redirect_to_cache(struct request *r, const struct entry *e) {
+  struct text t = {0};
+  dh_text_addf(&t, "/api/resolve-cache/%ss/%s/%s/", dh_repo_type_name(r->type), r->repo.name, r->commit.oid);
+  dh_text_percent(&t, e->path, "/");
+  dh_text_addf(&t, "?etag=%%22%s%%22", e->oid);
+  char *location = dh_text_take(&t);
+  r->reply.status = 307;
+  dh_reply_header(&r->reply, "Location", "%s", location ? location : "/");
+  free(location);
+  dh_reply_header(&r->reply, "X-Linked-Size", "%lld", (long long)e->size);
+  dh_reply_header(&r->reply, "X-Linked-ETag", "\"%s\"", e->oid);
+}
+
+static bool entry_find(struct request *r, struct entry *e) {
+  int rc = dh_path_valid(r->file) ? dh_store_entry(r->server->store, r->commit.tree, r->file, e) : STORE_NONE;
+  dh_reply_header(&r->reply, "X-Repo-Commit", "%s", r->commit.oid);
+  if (rc == STORE_OK && e->directory) rc = STORE_NONE;
+  if (rc == STORE_NONE) dh_reply_error(r, 404, "EntryNotFound", "Entry not found");
+  if (rc == STORE_FAILED) dh_reply_failed(r, rc);
+  return rc == STORE_OK;
+}
+
+static void send_entry(struct request *r, const struct entry *e) {
+  char *shown = disposition(e->path);
+  dh_reply_header(&r->reply, "Content-Type", "%s", media_type(e->path));
+  dh_reply_header(&r->reply, "Content-Disposition", "%s", shown ? shown : "inline");
+  free(shown);
+  dh_reply_blob(r, &e->blob, e->oid);
+}
+
+void dh_resolve(struct request *r) {
+  struct entry e;
+  if (!entry_find(r, &e)) return;
+  if (e.lfs) {
+    redirect_to_cdn(r, &e);
+  } else if (r->server->resolve_cache) {
+    redirect_to_cache(r, &e);
+  } else {
+    send_entry(r, &e);
+  }
+}
+
+void dh_resolve_cache(struct request *r) {
+  struct entry e;
+  if (!entry_find(r, &e)) return;
+  if (e.lfs) {
+    redirect_to_cdn(r, &e);
+  } else {
+    send_entry(r, &e);
+  }
+}
+
+void dh_raw(struct request *r) {
+  struct entry e;
+  if (!entry_find(r, &e)) return;
+  if (!e.lfs) {
+    send_entry(r, &e);
+    return;
+  }
+  char pointer[200];
+  int size = dh_lfs_pointer(pointer, e.blob.sha256, (uint64_t)e.size);
+  r->reply.status = 200;
+  dh_reply_header(&r->reply, "ETag", "\"%s\"", e.oid);
+  dh_reply_header(&r->reply, "Content-Type", "text/plain; charset=utf-8");
+  r->reply.body = (struct body){.kind = BODY_TEXT, .data = strdup(pointer), .fd = -1};
+  r->reply.body.total = r->reply.body.length = r->reply.body.data ? (uint64_t)size : 0;
+}
+
+static void storage_denied(struct request *r, int status, const char *code, const char *message) {
+  struct text t = {0};
+  dh_text_addf(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>\n",
+               code, message);
+  r->reply.status = status;
+  dh_reply_header(&r->reply, "Content-Type", "application/xml");
+  r->reply.body = (struct body){.kind = BODY_TEXT, .fd = -1, .total = t.size, .length = t.size};
+  r->reply.body.data = dh_text_take(&t);
+  if (!r->reply.body.data) r->reply.body.length = r->reply.body.total = 0;
+}
+
+void dh_cdn(struct request *r) {
+  const char *expires = dh_request_parameter(r, "Expires"), *given = dh_request_parameter(r, "Signature");
+  const char *type = dh_request_parameter(r, "response-content-type"),
+             *shown = dh_request_parameter(r, "response-content-disposition"), *sha256 = strrchr(r->file, '/');
+  char right[65] = "";
+  uint64_t until;
+  struct blob b;
+  if (expires && strlen(expires) < 24) signature(r->server, r->file, expires, right);
+  if (!expires || !given || !right[0] || strcmp(given, right) != 0) {
+    storage_denied(r, 403, "AccessDenied", "Access Denied");
+  } else if (!dh_number(expires, INT64_MAX, &until) || (int64_t)until < (int64_t)time(NULL)) {
+    storage_denied(r, 403, "AccessDenied", "Request has expired");
+  } else if (!sha256 || dh_blob_find(r->server->store, sha256 + 1, &b) != STORE_OK) {
+    storage_denied(r, 404, "NoSuchKey", "The specified key does not exist.");
+  } else {
+    dh_reply_header(&r->reply, "Content-Type", "%s", type ? type : "binary/octet-stream");
+    if (shown) dh_reply_header(&r->reply, "Content-Disposition", "%s", shown);
+    dh_reply_blob(r, &b, b.sha256);
+  }
+}

@@ -1,0 +1,209 @@
+/* route.c - which handler answers what: one table, one matcher, and the checks its flags ask for.
+ * A repo id is one or two path segments; a revision is one (encoded) segment or an unencoded refs/pr/N, refs/convert/NAME.
+ * The order of the rows decides where a path could mean two things. */
+#include "server.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL = 64 * 1024, LARGE = 16 << 20, HUGE_BODY = 256 << 20 };
+#define READ (METHOD_GET | METHOD_HEAD)
+
+static const struct route routes[] = {
+    {METHOD_GET, "/_devhub/log", dh_control_log, ROUTE_CONTROL, 0},
+    {METHOD_POST, "/_devhub/reset", dh_control_reset, ROUTE_CONTROL, SMALL},
+    {METHOD_GET | METHOD_POST | METHOD_DELETE, "/_devhub/faults", dh_control_faults, ROUTE_CONTROL, LARGE},
+    {METHOD_PUT, "/_devhub/blobs", dh_control_blob, ROUTE_CONTROL | ROUTE_UPLOAD, 0},
+    {METHOD_POST, "/_devhub/generated", dh_control_generate, ROUTE_CONTROL, SMALL},
+    {METHOD_POST, "/_devhub/commits", dh_control_commit, ROUTE_CONTROL, HUGE_BODY},
+    {METHOD_POST, "/_devhub/rename", dh_control_rename, ROUTE_CONTROL, SMALL},
+    {READ, "/_devhub", dh_control_status, ROUTE_CONTROL, 0},
+
+    {READ, "/api/whoami-v2", dh_whoami, 0, 0},
+    {READ, "/api/agent-harnesses", dh_harnesses, 0, 0},
+    {READ, "/api/telemetry/{path}", dh_telemetry, 0, 0},
+    {READ, "/api/models-tags-by-type", dh_tags_by_type, 0, 0},
+    {READ, "/api/datasets-tags-by-type", dh_tags_by_type, 0, 0},
+    {READ, "/api/resolve-cache/{types}/{repo}/{revision}/{path}", dh_resolve_cache, ROUTE_REVISION | ROUTE_GATED, 0},
+    {READ, "/api/{types}", dh_list, 0, 0},
+    {READ, "/api/{types}/{repo}/revision/{revision}", dh_info_revision, ROUTE_REVISION, 0},
+    {READ, "/api/{types}/{repo}/tree/{revision}", dh_tree, ROUTE_REVISION, 0},
+    {READ, "/api/{types}/{repo}/tree/{revision}/{path}", dh_tree, ROUTE_REVISION, 0},
+    {METHOD_POST, "/api/{types}/{repo}/paths-info/{revision}", dh_paths_info, ROUTE_REVISION, LARGE},
+    {READ, "/api/{types}/{repo}/commits/{revision}", dh_commits, ROUTE_REVISION, 0},
+    {READ, "/api/{types}/{repo}/refs", dh_refs, ROUTE_REPO, 0},
+    {READ, "/api/{types}/{repo}", dh_info, ROUTE_REPO, 0},
+
+    {READ, "/{kinds}/{repo}/resolve/{revision}/{path}", dh_resolve, ROUTE_REVISION | ROUTE_GATED, 0},
+    {READ, "/{repo}/resolve/{revision}/{path}", dh_resolve, ROUTE_REVISION | ROUTE_GATED, 0},
+    {READ, "/{kinds}/{repo}/raw/{revision}/{path}", dh_raw, ROUTE_REVISION | ROUTE_GATED, 0},
+    {READ, "/{repo}/raw/{revision}/{path}", dh_raw, ROUTE_REVISION | ROUTE_GATED, 0},
+
+    {READ, "/repos/{path}", dh_cdn, ROUTE_CDN, 0},
+};
+
+enum { SEGMENTS_MAX = 80 };
+struct segments {
+  const char *at[SEGMENTS_MAX];
+  size_t size[SEGMENTS_MAX], count;
+};
+
+static bool segments_split(const char *path, struct segments *s) {
+  s->count = 0;
+  if (*path++ != '/') return false;
+  while (*path) {
+    size_t n = strcspn(path, "/");
+    if (s->count == SEGMENTS_MAX) return false;
+    s->at[s->count] = path;
+    s->size[s->count++] = n;
+    path += n;
+    if (*path) path++;
+  }
+  return true;
+}
+
+/* Decodes segments first..last-1 as they stand in the path. */
+static bool decode(const struct segments *s, size_t first, size_t last, char *out, size_t room) {
+  size_t size = (size_t)(s->at[last - 1] + s->size[last - 1] - s->at[first]);
+  if (!size || size > 3 * room) return false;
+  char *copy = strndup(s->at[first], size);
+  bool ok = copy && dh_percent_decode(copy, false) && dh_copy(out, room, copy);
+  free(copy);
+  return ok;
+}
+
+static size_t revision_take(struct request *r, const struct segments *s, size_t i) {
+  if (!decode(s, i, i + 1, r->revision, sizeof r->revision)) return 0;
+  if (strcmp(r->revision, "refs") != 0 || i + 3 > s->count) return 1;
+  return decode(s, i, i + 3, r->revision, sizeof r->revision) ? 3 : 0;
+}
+
+static bool type_take(struct request *r, const struct segments *s, size_t i, bool prefix) {
+  int type = dh_repo_type_find(s->at[i], s->size[i]);
+  if (type < 0 || s->at[i][s->size[i] - 1] != 's' || (prefix && type == REPO_MODEL)) return false;
+  r->type = (enum repo_type)type;
+  return true;
+}
+
+/* Matches with repo ids of `width` segments. */
+static bool match(struct request *r, const char *pattern, const struct segments *s, size_t width) {
+  size_t i = 0;
+  r->type = REPO_MODEL;
+  for (const char *p = pattern + 1; *p; p += strspn(p, "/")) {
+    size_t n = strcspn(p, "/"), used = 1;
+    if (i >= s->count) return false;
+    if (strncmp(p, "{types}", n) == 0 || strncmp(p, "{kinds}", n) == 0) {
+      if (!type_take(r, s, i, p[1] == 'k')) return false;
+    } else if (strncmp(p, "{repo}", n) == 0) {
+      used = width;
+      if (i + used > s->count || !decode(s, i, i + used, r->repo_name, sizeof r->repo_name)) return false;
+    } else if (strncmp(p, "{revision}", n) == 0) {
+      used = revision_take(r, s, i);
+      if (!used) return false;
+    } else if (strncmp(p, "{path}", n) == 0) {
+      used = s->count - i;
+      if (!decode(s, i, s->count, r->file, sizeof r->file)) return false;
+    } else if (n != s->size[i] || strncmp(p, s->at[i], n) != 0) {
+      return false;
+    }
+    i += used;
+    p += n;
+  }
+  return i == s->count;
+}
+
+const struct route *dh_route_find(struct request *r) {
+  struct segments s;
+  if (!segments_split(r->path, &s)) return NULL;
+  unsigned method = r->method;
+  for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+    bool cdn = (routes[i].flags & ROUTE_CDN) != 0;
+    if (!(routes[i].methods & method) || cdn != (r->origin == ORIGIN_CDN)) continue;
+    r->repo_name[0] = r->revision[0] = r->file[0] = 0;
+    if (match(r, routes[i].pattern, &s, 2)) return &routes[i];
+    if (strstr(routes[i].pattern, "{repo}") && match(r, routes[i].pattern, &s, 1)) return &routes[i];
+  }
+  return NULL;
+}
+
+/* A browser page must not drive this server: no cross-origin requests, no names that DNS could point here. */
+static bool control_allowed(struct request *r) {
+  const char *host = dh_request_header(r, "Host");
+  bool local =
+      host && (strncmp(host, "localhost", 9) == 0 || host[0] == '[' || strspn(host, "0123456789.:") == strlen(host));
+  if (local && !dh_request_header(r, "Origin")) return true;
+  dh_reply_error(r, 403, NULL,
+                 "The control interface is for programs on this machine; use an IP address or localhost.");
+  return false;
+}
+
+static bool renamed(struct request *r) {
+  char name[NAME_ROOM];
+  if (dh_store_renamed(r->server->store, r->type, r->repo_name, name) != STORE_OK) return false;
+  const char *at = strstr(r->target, r->repo_name);
+  if (!at) return false;
+  dh_reply_header(&r->reply, "Location", "%.*s%s%s", (int)(at - r->target), r->target, name, at + strlen(r->repo_name));
+  r->reply.status = 307;
+  return true;
+}
+
+static void not_found(struct request *r) {
+  if (r->token) {
+    dh_reply_error(r, 404, "RepoNotFound", "Repository not found");
+  } else {
+    dh_reply_error(r, 401, "RepoNotFound", "Invalid username or password.");
+  }
+}
+
+static bool repo_enter(struct request *r) {
+  if (!dh_repo_name_valid(r->repo_name)) {
+    not_found(r);
+    return false;
+  }
+  int rc = dh_store_repo(r->server->store, r->type, r->repo_name, &r->repo);
+  if (rc == STORE_FAILED) dh_reply_failed(r, rc);
+  if (rc == STORE_NONE && !renamed(r)) not_found(r);
+  if (rc != STORE_OK) return false;
+  if (r->repo.private && !dh_access_sees(r->token, &r->repo)) {
+    not_found(r);
+    return false;
+  }
+  if (r->repo.disabled) {
+    dh_reply_error(r, 403, NULL, "Access to this resource is disabled.");
+    return false;
+  }
+  return true;
+}
+
+static bool gate_enter(struct request *r) {
+  if (!r->repo.gated[0] || dh_access_let_in(r->token, &r->repo)) return true;
+  const char *type = dh_repo_type_name(r->type);
+  if (r->token) {
+    dh_reply_error(
+        r, 403, "GatedRepo",
+        "Access to %s %s is restricted and you are not in the authorized list. Visit %s/%s to ask for access.", type,
+        r->repo.name, r->server->url[ORIGIN_HUB], r->repo.name);
+  } else {
+    dh_reply_error(
+        r, 401, "GatedRepo",
+        "Access to %s %s is restricted. You must have access to it and be authenticated to access it. Please log in.",
+        type, r->repo.name);
+  }
+  return false;
+}
+
+bool dh_route_enter(struct request *r) {
+  unsigned flags = r->route->flags;
+  if (flags & ROUTE_CONTROL) return control_allowed(r);
+  if (r->token_invalid) {
+    dh_reply_error(r, 401, NULL, "Invalid credentials in Authorization header");
+    return false;
+  }
+  if (!(flags & (ROUTE_REPO | ROUTE_REVISION))) return true;
+  if (!repo_enter(r)) return false;
+  if ((flags & ROUTE_GATED) && !gate_enter(r)) return false;
+  if (!(flags & ROUTE_REVISION)) return true;
+  int rc = dh_store_revision(r->server->store, r->repo.id, r->revision, &r->commit);
+  if (rc == STORE_NONE) dh_reply_error(r, 404, "RevisionNotFound", "Invalid rev id: %s", r->revision);
+  if (rc == STORE_FAILED) dh_reply_failed(r, rc);
+  return rc == STORE_OK;
+}
