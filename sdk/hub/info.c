@@ -199,7 +199,7 @@ hf_status hf_hub_list(struct hf_hub *hub, const char *type, const hf_args *args,
   const char *url =
       query ? hf_hub_text(hub->call, "%s/api/%s%s%s", hub->endpoint, k->plural, *query ? "?" : "", query) : NULL;
   struct repos r = {.call = hub->call, .kind = k, .items = json_array(), .left = limit < 0 ? INT64_MAX : limit};
-  hf_status st = url && r.items ? hf_hub_pages(hub, url, repo_item, &r) : HF_ENOMEM;
+  hf_status st = !url || !r.items ? HF_ENOMEM : r.left ? hf_hub_pages(hub, url, repo_item, &r) : HF_OK;
   if (st != HF_OK) json_decref(r.items);
   *items = st == HF_OK ? r.items : NULL;
   return st;
