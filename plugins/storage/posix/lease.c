@@ -9,15 +9,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum state { FREE, HELD, MINE_TO_TAKE };
+enum state { FREE, HELD, DEAD, EXPIRED };
 
 struct watch { /* what a waiter saw last: a heartbeat that stands still on our own clock has ended */
   struct timespec beat;
   uint64_t inode, since_ns;
 };
 
-void hf_leases_open(struct hf_leases *set, struct hf_root *root) {
+void hf_leases_open(struct hf_leases *set, struct hf_root *root, bool keep_locks) {
   set->root = root;
+  set->keep_locks = keep_locks;
   set->held = NULL;
   set->swept = NULL;
   pthread_mutex_init(&set->lock, NULL);
@@ -65,14 +66,18 @@ static int open_lock(struct hf_dir *d, const char *key) {
   return fd < 0 && errno == EACCES ? openat(d->fd, name, O_RDONLY | flags) : fd;
 }
 
-/* 1 locked, 0 somebody else has it, -1 there are no locks here. */
-static int try_lock(int fd) {
-  if (fd < 0) return -1;
-  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+/* 1 locked, 0 somebody else has it or has removed the file, -1 there are no locks here. */
+static int try_lock(int *fd) {
+  struct stat st;
+  if (*fd < 0) return -1;
+  while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return 0;
     if (errno != EINTR) return -1;
   }
-  return 1;
+  if (fstat(*fd, &st) != 0 || st.st_nlink > 0) return 1;
+  close(*fd);
+  *fd = -1; /* opened again at the next attempt */
+  return 0;
 }
 
 static enum state look_at_file(struct hf_leases *set, const char *dir, const char *key, struct watch *w) {
@@ -88,16 +93,16 @@ static enum state look_at_file(struct hf_leases *set, const char *dir, const cha
   ssize_t n = fstat(fd, &st) == 0 ? read(fd, text, sizeof text - 1) : -1;
   close(fd);
   text[n > 0 ? n : 0] = 0;
-  if (sscanf(text, "libhf-lease 1 %111[0-9a-f-] %u", id, &ttl_ms) != 2) return MINE_TO_TAKE;
+  if (sscanf(text, "libhf-lease 1 %111[0-9a-f-] %u", id, &ttl_ms) != 2) return DEAD;
   bool local = hf_root_is_local(set->root);
-  if (hf_ident_judge(id, local) == HF_HOLDER_DEAD) return MINE_TO_TAKE;
+  if (hf_ident_judge(id, local) == HF_HOLDER_DEAD) return DEAD;
   uint64_t ttl = (uint64_t)ttl_ms * 1000000u, mono = H->now_ns();
   clock_gettime(CLOCK_REALTIME, &now);
   if (local && now.tv_sec > st.st_mtim.tv_sec && (uint64_t)(now.tv_sec - st.st_mtim.tv_sec - 1) * 1000 > ttl_ms)
-    return MINE_TO_TAKE;
+    return EXPIRED;
   if (w->inode != (uint64_t)st.st_ino || w->beat.tv_sec != st.st_mtim.tv_sec || w->beat.tv_nsec != st.st_mtim.tv_nsec)
     *w = (struct watch){st.st_mtim, (uint64_t)st.st_ino, mono};
-  return mono - w->since_ns > ttl ? MINE_TO_TAKE : HELD;
+  return mono - w->since_ns > ttl ? EXPIRED : HELD;
 }
 
 /* A hard link is exclusive everywhere; where there are none, a rename must do. */
@@ -158,17 +163,18 @@ static hf_status lease_new(hf_call *c, const char *dir, const char *key, uint32_
   return HF_ENOMEM;
 }
 
-/* One attempt; true: l is ours. */
+/* One attempt; true: l is ours. A lock that somebody has while the lease file names a dead holder was just taken by the
+ * next one; only a holder that lives and no longer beats is taken over against its lock. */
 static bool attempt(struct hf_leases *set, struct hf_lease *l, struct watch *w) {
-  int locked = try_lock(l->lock_fd);
+  int locked = try_lock(&l->lock_fd);
   enum state s = look_at_file(set, l->dir, l->key, w);
   bool trusted = locked == 1 && hf_root_is_local(set->root);
-  if (s == HELD || (locked == 0 && s == FREE)) {
+  if (s == HELD || (locked == 0 && s != EXPIRED)) {
     if (locked == 1) flock(l->lock_fd, LOCK_UN);
     return false;
   }
   if (trusted && s == FREE) return true; /* the kernel vouches for it; the lease file comes with the first heartbeat */
-  return write_file(set, l, s == MINE_TO_TAKE);
+  return write_file(set, l, s != FREE);
 }
 
 static hf_status pause_a_little(hf_call *c, uint32_t ms) {
@@ -254,6 +260,7 @@ void hf_lease_end(struct hf_leases *set, struct hf_lease *l) {
   }
   char rel[HF_NAME_ROOM];
   struct hf_dir *d = hf_dir_get(set->root, l->dir, false);
+  if (d && !set->keep_locks && hf_format(rel, sizeof rel, "%s.lock", l->key)) unlinkat(d->fd, rel, 0);
   if (d && hf_format(rel, sizeof rel, "%s.libhf", l->key))
     unlinkat(d->fd, rel, AT_REMOVEDIR); /* unless a partial is kept */
   hf_dir_put(set->root, d);

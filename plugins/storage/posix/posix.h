@@ -98,6 +98,7 @@ struct hf_leases {
   pthread_mutex_t lock;
   struct hf_lease *held;
   struct hf_swept *swept;
+  bool keep_locks; /* lock files stay, as the reference client leaves them */
 };
 struct hf_lease {
   struct hf_lease *next;
@@ -110,7 +111,7 @@ struct hf_lease {
 };
 /* Opens (and makes) the folder DIR/KEY.libhf; never kept open, as its last user removes it. -1 with errno. */
 int hf_key_open(struct hf_root *, const char *dir, const char *key, bool create);
-void hf_leases_open(struct hf_leases *, struct hf_root *);
+void hf_leases_open(struct hf_leases *, struct hf_root *, bool keep_locks);
 void hf_leases_close(struct hf_leases *);
 /* wait: until free; else *out NULL when somebody holds it. */
 hf_status hf_lease_get(hf_call *, struct hf_leases *, const char *dir, const char *key, uint32_t ttl_ms, bool wait,
