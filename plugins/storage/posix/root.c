@@ -241,8 +241,8 @@ static int look_by_name(struct hf_root *r, const char *rel, int flags) {
 
 int hf_root_look(struct hf_root *r, const char *rel, int flags) {
   static _Atomic bool missing;
-  flags |= O_CLOEXEC | O_NOCTTY;
-  if (!(flags & O_PATH)) flags |= O_NONBLOCK;
+  flags |= O_CLOEXEC;
+  if (!(flags & O_PATH)) flags |= O_NOCTTY | O_NONBLOCK; /* openat2 refuses them together */
   if (atomic_load(&missing)) return look_by_name(r, rel, flags);
   struct hf_dir *top = hf_dir_get(r, "", false);
   if (!top) return -1;
