@@ -52,6 +52,7 @@ bool hf_ranges_add(struct hf_ranges *r, uint64_t off, uint64_t len) {
 }
 
 bool hf_ranges_cut(struct hf_ranges *r, uint64_t off, uint64_t len) {
+  if (len == 0) return true;
   uint64_t end = off + len;
   for (uint32_t i = find(r, off); i < r->n && r->rows[i].off < end;) {
     struct hf_range *row = &r->rows[i];

@@ -338,7 +338,7 @@ hf_status hf_sink_wrap(hf_call *c, struct hf_sink *raw, const struct hf_sink_opt
     *out = &w->s;
     return HF_OK;
   }
-  if (w->f.abort) raw_abort(w->store, raw, &w->object, true);
+  if (w->f.abort) raw_abort(w->store, raw, &w->object, (raw->caps & HF_IO_RESUMES) != 0);
   wrap_free(w);
   return st;
 }

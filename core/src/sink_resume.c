@@ -124,13 +124,14 @@ static void follow_piece(hf_call *c, struct hf_wrap *w, uint64_t off, const uint
     bool lost = b->lost, full = b->next == whole;
     uint64_t sum = full ? hf_sum_end(&b->sum) : 0;
     if (lost || full) b->used = false;
-    if (!lost) {
+    if (full && !lost) {
       pthread_mutex_unlock(&w->lock);
-      if (full) record(c, w, index, whole, sum);
+      record(c, w, index, whole, sum);
       return;
     }
   }
   bool all = hf_ranges_has(&w->held, (uint64_t)index * w->block, whole);
+  if (all && b) b->used = false; /* the rest was there before its beginning */
   pthread_mutex_unlock(&w->lock);
   if (all) record_back(c, w, index);
 }
