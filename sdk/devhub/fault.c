@@ -194,7 +194,8 @@ json_t *dh_fault_list(struct fault_rules *rules) {
 static bool matches(const struct fault *f, const struct request *r) {
   if (f->origin[0] && strcmp(f->origin, r->origin == ORIGIN_CDN ? "cdn" : "hub") != 0) return false;
   if (f->method[0] && strcasecmp(f->method, r->method_name) != 0) return false;
-  return !f->path[0] || fnmatch(f->path, r->path, 0) == 0;
+  if (f->path[0] && fnmatch(f->path, r->path, 0) != 0) return false;
+  return dh_fault_applies(f->kind, r);
 }
 
 static struct fault take(struct fault *f) {

@@ -72,8 +72,10 @@ void dh_fault_free(struct fault *f);
 void dh_fault_clear(struct fault_rules *rules);
 bool dh_fault_add(struct fault_rules *rules, struct fault *f); /* takes f->body; false: too many rules */
 json_t *dh_fault_list(struct fault_rules *rules);
-/* The fault for this request, a copy (free it), or kind FAULT_NONE. */
+/* The fault for this request once it has its answer, a copy (free it), or kind FAULT_NONE. */
 struct fault dh_fault_find(struct request *r);
+/* Whether a fault of this kind can do anything to the answer that was made. */
+bool dh_fault_applies(enum fault_kind kind, const struct request *r);
 /* Faults that only change the answer are applied here; true: nothing else is to be done. */
 bool dh_fault_shape(struct request *r, struct fault *f);
 /* The rest: takes the connection over. False: it could not, the answer goes out as it is. */

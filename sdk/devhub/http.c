@@ -133,7 +133,6 @@ static void log_member(struct text *t, const char *name, const char *value) {
 }
 
 static void request_log(struct request *r, const char *fault) {
-  if (r->route && (r->route->flags & ROUTE_CONTROL)) return;
   struct text t = {0};
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
@@ -206,13 +205,30 @@ static void request_answer(struct request *r) {
   r->acked_before = bytes_acked(r->connection);
 }
 
+/* Finds the fault of this request, changes the reply if that is all it does, and writes the log row. What is left to do on
+ * the wire is returned. */
+static struct fault request_fault(struct request *r) {
+  struct fault none = {.kind = FAULT_NONE};
+  if (r->route && (r->route->flags & ROUTE_CONTROL)) return none;
+  struct fault fault = dh_fault_find(r);
+  bool found = fault.kind != FAULT_NONE;
+  const char *name = found ? fault.kind_name : NULL;
+  if (found && dh_fault_shape(r, &fault)) {
+    dh_fault_free(&fault);
+    fault = none;
+    if (!dh_reply_find(&r->reply, "X-Request-Id")) dh_reply_header(&r->reply, "X-Request-Id", "%s", r->id);
+  }
+  request_log(r, name);
+  return fault;
+}
+
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
                               const char *version, const char *data, size_t *size, void **state) {
   const struct listener *listener = arg;
   struct request *r = *state;
   (void)url;
   (void)version;
-  if (!r || !r->path || !r->target || r->resumed) return MHD_NO;
+  if (!r || !r->path || !r->target || r->taken_over) return MHD_NO;
   if (!r->connection) {
     r->connection = connection;
     r->server = listener->server;
@@ -225,9 +241,12 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
     *size = 0;
     return MHD_YES;
   }
+  if (r->delayed) return reply_send(r);
   request_answer(r);
-  request_log(r, NULL);
-  return reply_send(r);
+  struct fault fault = request_fault(r);
+  bool sending = fault.kind != FAULT_NONE && dh_fault_send(r, &fault);
+  dh_fault_free(&fault);
+  return sending ? MHD_YES : reply_send(r);
 }
 
 static void completed(void *arg, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why) {
@@ -235,7 +254,7 @@ static void completed(void *arg, struct MHD_Connection *connection, void **state
   (void)arg;
   *state = NULL;
   if (!r) return;
-  if (r->log_number && !r->taken_over) {
+  if (!r->taken_over) {
     bool whole = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     uint64_t length = r->method == METHOD_HEAD ? 0 : r->reply.body.length, sent = length;
     if (!whole) {

@@ -73,10 +73,10 @@ struct request {
   const struct route *route;
   enum repo_type type;
   char repo_name[NAME_ROOM], revision[REVISION_ROOM], file[PATH_ROOM];
-  const struct token *token; /* NULL: anonymous, or not valid */
-  bool token_invalid, too_large, taken_over, resumed;
-  struct repo repo;     /* set for routes with ROUTE_REPO */
-  struct commit commit; /* set for routes with ROUTE_REVISION */
+  const struct token *token;                          /* NULL: anonymous, or not valid */
+  bool token_invalid, too_large, taken_over, delayed; /* the last two are set by fault_send.c */
+  struct repo repo;                                   /* set for routes with ROUTE_REPO */
+  struct commit commit;                               /* set for routes with ROUTE_REVISION */
   struct text body;
   struct blob_put *upload;
   char id[40];
