@@ -29,7 +29,7 @@ struct hf_hub {
 };
 
 /* The modules of the pack, one per file of rows. */
-extern const struct hf_tasks hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_repos;
+extern const struct hf_tasks hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin, hf_hub_tasks_repos;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
   {                                                                                                  \
     .m = HF_MODULE(hf_tasks, HF_KIND_TASKS, name_, summary_, HF_THREADS_ANY, 10, 0), .tasks = rows_, \
