@@ -77,7 +77,7 @@ struct cli_out *cli_out_new(enum cli_mode, bool no_truncate);
 void cli_out_mode(struct cli_out *, enum cli_mode);
 void cli_out_task(struct cli_out *, const struct hf_task *); /* whose records follow */
 int32_t cli_out_record(void *out, uint32_t what, const char *json, size_t len);
-int cli_out_end(struct cli_out *); /* flushes; non-zero: writing failed */
+int cli_out_end(struct cli_out *); /* flushes; the errno of what could not be written, or 0 */
 void cli_out_free(struct cli_out *);
 struct cli_progress;
 void cli_out_watch(struct cli_out *, struct cli_progress *); /* bars to be cleared before lines */

@@ -3,6 +3,7 @@
  * Nothing here depends on whether stdout is a terminal. */
 #include "out.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -64,9 +65,15 @@ void cli_out_free(struct cli_out *out) {
   free(out);
 }
 
+/* What has been written goes out now; the first reason why it could not is kept. */
+static void flush(struct cli_out *out) {
+  errno = 0;
+  if ((fflush(stdout) || ferror(stdout)) && !out->write_errno) out->write_errno = errno ? errno : EIO;
+}
+
 int cli_out_end(struct cli_out *out) {
-  (void)out;
-  return fflush(stdout) || ferror(stdout);
+  flush(out);
+  return out->write_errno;
 }
 
 const char *cli_layout_text(const struct cli_out *out, const char *member) {
@@ -78,7 +85,7 @@ bool cli_layout_flag(const struct cli_out *out, const char *member) {
 }
 
 void cli_out_line(struct cli_out *out, const char *colour, const char *label, const char *text) {
-  fflush(stdout);
+  flush(out);
   cli_progress_clear(out->progress);
   bool painted = out->colour && colour;
   if (painted) fputs(colour, stderr);
@@ -200,9 +207,9 @@ static void render(struct cli_out *out, uint32_t what, json_t *value) {
     case HF_OUT_HINT: cli_out_hint(out, text); break;
     case HF_OUT_WARNING: cli_out_warning(out, text); break;
     case HF_OUT_LOG: cli_out_line(out, NULL, "", text); break;
-    default: return; /* a newer kind: not for this program */
+    default: return;
   }
-  fflush(stdout);
+  flush(out);
 }
 
 int32_t cli_out_record(void *arg, uint32_t what, const char *json, size_t len) {
@@ -210,8 +217,10 @@ int32_t cli_out_record(void *arg, uint32_t what, const char *json, size_t len) {
   if (what != HF_OUT_ITEM && what != HF_OUT_LAYOUT && what != HF_OUT_MESSAGE) cli_progress_clear(out->progress);
   if (what == HF_OUT_BYTES) {
     fwrite(json, 1, len, stdout);
-    return ferror(stdout) != 0;
+    flush(out);
+    return out->write_errno;
   }
+  if (what < HF_OUT_ITEM || what > HF_OUT_BYTES) return 0; /* a newer kind: not for this program */
   json_error_t why;
   json_t *value = json_loadb(json, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
   if (!value || (want_object(what) ? !json_is_object(value) : !json_is_string(value))) {
@@ -221,5 +230,5 @@ int32_t cli_out_record(void *arg, uint32_t what, const char *json, size_t len) {
   }
   render(out, what, value);
   json_decref(value);
-  return ferror(stdout) != 0;
+  return out->write_errno;
 }

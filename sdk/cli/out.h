@@ -14,6 +14,7 @@ struct cli_out {
   struct cli_progress *progress; /* to be cleared before lines, or NULL */
   json_t *items, *layout;        /* of the table being collected */
   char *message;                 /* headline of the next result */
+  int write_errno;               /* why stdout took no more, or 0 */
   bool broken;                   /* a record that is no JSON: the operation ends */
 };
 

@@ -117,14 +117,12 @@ static int write_failure(struct cli_out *out, int err) {
 }
 
 static int finish(struct command *c, const struct hf_task *task, const char *path, hf_op *op, hf_status st) {
-  errno = 0;
-  bool torn = cli_out_end(c->out);
-  int err = errno ? errno : EPIPE;
+  int err = cli_out_end(c->out);
   if (interrupts) {
     say_aborted();
     return CLI_FAILED;
   }
-  if (torn) return write_failure(c->out, err);
+  if (err) return write_failure(c->out, err);
   if (cli_out_broken(c->out)) {
     cli_out_error(c->out, "The command produced a record that is not JSON; its plugin has a bug.");
     return CLI_FAILED;

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Runs the reference client and ours with the same command lines against one local Hub and prints what differs.
+
+compare.py --bin build/bin [--reference /path/to/hf] [--only WORD] [--show] [--lines FILE]; HF_REFERENCE names the
+reference's hf too. Exit 1: differences, 77: the reference is not there. Command lines are in lines.txt: those marked
+"local" need no Hub, "hub" ones run against hf-devhub with a few small repos. Each line starts in a folder of its own.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "case"))
+from hub import Hub, clean_environment  # noqa: E402
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--bin", type=pathlib.Path, required=True, help="where hf and hf-devhub are")
+parser.add_argument("--reference", default=os.environ.get("HF_REFERENCE"))
+parser.add_argument("--lines", type=pathlib.Path, default=pathlib.Path(__file__).with_name("lines.txt"))
+parser.add_argument("--only", default="", help="only lines that contain this")
+parser.add_argument("--show", action="store_true", help="print what both wrote, equal or not")
+options = parser.parse_args()
+options.bin = options.bin.resolve()
+if not options.reference or not shutil.which(options.reference):
+    print("SKIPPED: no reference client (HF_REFERENCE or --reference names its hf)")
+    sys.exit(77)
+
+TINY = {"config.json": '{"model_type": "tiny"}\n', "README.md": "---\nlicense: mit\n---\n# Tiny\n", "sub/a.txt": "a\n",
+        "sub/deep/b.bin": {"text": "0123456789", "size": 20000}, "model.safetensors": {"text": "x", "repeat": 300000}}
+
+
+def fill(hub):
+    hub.add_files("me/tiny", TINY)
+    hub.add_files("me/data", {"README.md": "# Data\n", "data/train.csv": "a,b\n1,2\n"}, "--type", "dataset")
+    hub.add_files("me/app", {"README.md": "---\nsdk: static\n---\n", "app.py": "print(1)\n"}, "--type", "space")
+    hub.add_files("me/secret", {"config.json": "{}\n"}, "--private")
+    hub.add_files("me/gated", {"config.json": "{}\n"}, "--gated")
+
+
+def normal(text, where, url):
+    """What may differ: scratch folders, times of bars, request ids, help sentences, where a Python warning comes from."""
+    text = text.replace(str(where), "{where}")
+    if url:
+        text = text.replace(url, "{hub}")
+    text = re.sub(r"\(Request ID: [^)]*\)", "(Request ID)", text)
+    text = re.sub(r"(\n\nAvailable (?:options|commands) for '[^']*':\n)(?:  .*\n)+", r"\1  ...\n", text)
+    text = re.sub(r"^(\r?[^\r\n]*?:\s+\d+%\|).*$", r"\1", text, flags=re.M)
+    text = re.sub(r"\r[^\r\n]*%\|[^\r\n]*", "", text)
+    text = re.sub(r"^\S+\.py:\d+: UserWarning: (.*)\n(?:  .*\n)?", r"UserWarning: \1\n", text, flags=re.M)
+    text = re.sub(r"^Traceback \(most recent call last\):\n(?:.*\n)*", "Traceback\n", text, flags=re.M)
+    return text
+
+
+def run(program, words, extra, url):
+    where = pathlib.Path(tempfile.mkdtemp(prefix="hf-compare-"))
+    (where / "work").mkdir()
+    env = clean_environment(where, url or "http://127.0.0.1:9", **extra)
+    env.pop("COLUMNS")
+    done = subprocess.run([program, *words], cwd=where / "work", env=env, capture_output=True, timeout=120,
+                          stdin=subprocess.DEVNULL)
+    out, err = (normal(t.decode("utf-8", "replace"), where, url) for t in (done.stdout, done.stderr))
+    shutil.rmtree(where, ignore_errors=True)
+    return done.returncode, out, err
+
+
+def is_help(text):
+    return text.startswith("Usage: ") and "\nOptions:\n" in text
+
+
+def compare(line, words, extra, url):
+    theirs = run(options.reference, words, extra, url)
+    ours = run(str(options.bin / "hf"), words, extra, url)
+    problems = []
+    for what, mine, its in zip(("exit code", "stdout", "stderr"), ours, theirs):
+        if isinstance(mine, str) and is_help(mine) and is_help(its):
+            continue  # help is alike, not equal
+        if what == "stdout" and "version" in line:
+            mine, its = (re.sub(r"\d+\.\d+\.\d+", "VERSION", t) for t in (mine, its))
+        if mine != its or options.show:
+            problems.append(f"  {what}\n    reference {its!r}\n    ours      {mine!r}")
+    if problems:
+        print(f"$ hf {line}\n" + "\n".join(problems))
+    return bool(problems)
+
+
+def main():
+    hub = None
+    if (options.bin / "hf-devhub").exists():
+        hub = Hub(options.bin)
+        fill(hub)
+    else:
+        print("SKIPPED: the lines that need hf-devhub, which is not built")
+    counts = [0, 0]
+    try:
+        for text in options.lines.read_text().splitlines():
+            kind, _, line = text.partition(" ")
+            if not kind or kind.startswith("#") or options.only not in text or (kind == "hub" and not hub):
+                continue
+            words, extra = shlex.split(line), {}
+            while words and re.match(r"[A-Z_]+=", words[0]):
+                key, value = words.pop(0).split("=", 1)
+                extra[key] = value
+            counts[0] += 1
+            counts[1] += compare(line, words, extra, hub.url if kind == "hub" else None)
+    finally:
+        if hub:
+            hub.close()
+    print(f"{counts[0]} command lines, {counts[1]} different")
+    return 1 if counts[1] and not options.show else 0
+
+
+sys.exit(main())
