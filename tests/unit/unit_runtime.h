@@ -12,7 +12,7 @@
 static char unit_log[8192];
 static pthread_mutex_t unit_log_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void unit_keep_line(void *arg, int32_t level, const char *line) {
+static inline void unit_keep_line(void *arg, int32_t level, const char *line) {
   (void)arg;
   pthread_mutex_lock(&unit_log_lock);
   size_t len = strlen(unit_log);
@@ -21,7 +21,7 @@ static void unit_keep_line(void *arg, int32_t level, const char *line) {
 }
 
 /* settings: rows key, value, ending with a NULL key; NULL: none. */
-static hf_runtime *unit_runtime(const struct hf_kv *settings) {
+static inline hf_runtime *unit_runtime(const struct hf_kv *settings) {
   uint32_t n = 0;
   while (settings && settings[n].key) n++;
   struct hf_runtime_opts opts = {.struct_size = sizeof opts,
@@ -38,7 +38,7 @@ static hf_runtime *unit_runtime(const struct hf_kv *settings) {
   return rt;
 }
 
-static int unit_run(Suite *s) {
+static inline int unit_run(Suite *s) {
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);
   int failed = srunner_ntests_failed(r);
