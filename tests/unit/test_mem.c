@@ -40,6 +40,12 @@ START_TEST(copies_end_where_they_should) {
 }
 END_TEST
 
+static bool all_are(const unsigned char *p, size_t len, unsigned char value) {
+  for (size_t i = 0; i < len; i++)
+    if (p[i] != value) return false;
+  return true;
+}
+
 START_TEST(arena_memory_is_zeroed_aligned_and_apart) {
   static const size_t sizes[] = {0, 1, 15, 16, 17, 100, 1023, 1025, 5000, 70000};
   struct hf_arena *a = hf_arena_new();
@@ -50,11 +56,10 @@ START_TEST(arena_memory_is_zeroed_aligned_and_apart) {
     got[i] = hf_arena_alloc(a, len[i]);
     ck_assert_ptr_nonnull(got[i]);
     ck_assert_uint_eq((uintptr_t)got[i] % 16, 0);
-    for (size_t k = 0; k < len[i]; k++) ck_assert_uint_eq(got[i][k], 0);
+    ck_assert(all_are(got[i], len[i], 0));
     memset(got[i], (int)i + 1, len[i]);
   }
-  for (size_t i = 0; i < 200; i++)
-    for (size_t k = 0; k < len[i]; k++) ck_assert_uint_eq(got[i][k], (unsigned char)(i + 1));
+  for (size_t i = 0; i < 200; i++) ck_assert(all_are(got[i], len[i], (unsigned char)(i + 1)));
   ck_assert_str_eq(hf_arena_dup(a, "revision", 3), "rev");
   hf_arena_free(a);
 }

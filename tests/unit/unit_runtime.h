@@ -10,6 +10,7 @@
 #include "core.h"
 
 static char unit_log[8192];
+static const struct hf_plugin *const *unit_statics; /* built-in plugins of the next runtime */
 static pthread_mutex_t unit_log_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static inline void unit_keep_line(void *arg, int32_t level, const char *line) {
@@ -27,6 +28,7 @@ static inline hf_runtime *unit_runtime(const struct hf_kv *settings) {
   struct hf_runtime_opts opts = {.struct_size = sizeof opts,
                                  .flags = HF_RT_NO_PLUGINS | HF_RT_NO_CONFIG_FILE,
                                  .settings = HF_TABLE_N(settings, n),
+                                 .statics = unit_statics,
                                  .log = unit_keep_line};
   hf_runtime *rt;
   unit_log[0] = 0;
