@@ -225,6 +225,8 @@ hf_status request_failed(hf_call *call, struct exchange *x, struct hf_net_result
     what = meanings[i].what;
   }
   if (code == CURLE_OPERATION_TIMEDOUT && !result->sent_nothing) e.cls = "ReadTimeout";
+  if (code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR)
+    e.sys_errno = (int32_t)x->os_errno;
   if (x->connect_code >= 400 && x->request_size == 0)
     snprintf(text, sizeof(text), "the proxy refused with status %ld", x->connect_code);
   else

@@ -85,7 +85,7 @@ struct exchange {
   struct chunk_queue in, out;
   hf_status refused; /* why a callback stopped curl; problem says it in words */
   CURLcode code;
-  long http_version, request_size, connect_code;
+  long http_version, request_size, connect_code, os_errno;
   uint64_t sent, received;
 };
 

@@ -89,6 +89,7 @@ static hf_status name_failure(struct http *h, hf_status st) {
                            .code = e->code,
                            .cls = cls,
                            .retryable = e->retryable,
+                           .sys_errno = e->sys_errno,
                            .url = h->url,
                            .message = text};
   snprintf(cls, sizeof(cls), "%s", e->cls != NULL ? e->cls : "");
@@ -264,11 +265,15 @@ static void log_failure(struct http *h, hf_status st) {
   char url[600];
   snprintf(url, sizeof(url), "%.599s", h->req.url);
   hf_text_redact(url);
+  const struct hf_error *e = hf_call_error(h->call);
   if (st == HF_OK)
     hf_call_log(h->call, HF_LOG_WARNING, "HTTP Error %u thrown while requesting %s %s", (unsigned)h->head.status,
                 h->req.method, url);
+  else if (e && e->sys_errno)
+    hf_call_log(h->call, HF_LOG_WARNING, "'[Errno %d] %s' thrown while requesting %s %s", e->sys_errno,
+                strerror(e->sys_errno), h->req.method, url);
   else
-    hf_call_log(h->call, HF_LOG_WARNING, "'%s' thrown while requesting %s %s", hf_call_error(h->call)->message,
+    hf_call_log(h->call, HF_LOG_WARNING, "'%s' thrown while requesting %s %s", e ? e->message : "failure",
                 h->req.method, url);
 }
 

@@ -381,6 +381,7 @@ bool hf_hub_error_is(const struct hf_error *e, const char *cls) {
 }
 
 const char *hf_hub_cause(hf_call *c, const struct hf_error *e) {
+  if (hf_hub_error_is(e, "ConnectTimeout") || hf_hub_error_is(e, "ReadTimeout")) return "timed out";
   if (e->code == HF_ENET && e->sys_errno) return hf_hub_text(c, "[Errno %d] %s", e->sys_errno, strerror(e->sys_errno));
   return e->message ? e->message : "";
 }

@@ -219,6 +219,7 @@ hf_status hf_hub_fall_back(struct hf_hub *hub, hf_status st, struct hf_error *e)
   TRY(hf_hub_error_keep(hub->call, e));
   bool local = st == HF_ENET || st == HF_ETIMEDOUT || st == HF_EOFFLINE || e->http_status >= 400 ||
                hf_hub_error_is(e, "FileMetadataError");
+  if (hf_hub_error_is(e, "ProxyError")) return st; /* no local copy explains a wrong proxy */
   if (!local || hf_host()->check(hub->call) != HF_OK || hf_hub_error_is(e, "RevisionNotFoundError") ||
       hf_hub_error_is(e, "RemoteEntryNotFoundError"))
     return st;
