@@ -193,7 +193,7 @@ static hf_status adopt(hf_call *c, struct hf_batch *b, uint32_t i, bool *have, s
 /* Opens, fills and seals the sink; a damaged file is fetched once more from the start, by another adapter if there is one. */
 static hf_status receive(hf_call *c, struct hf_batch *b, uint32_t i) {
   struct hf_file_job *j = &b->jobs[i];
-  uint32_t adapter = 0;
+  uint32_t adapter = HF_NO_ADAPTER;
   for (uint32_t attempt = 0;; attempt++) {
     struct hf_sink_opts o = {.what = ingest_of(b, i), .item = i, .store = b->store};
     struct hf_sink *raw;
@@ -218,7 +218,6 @@ static hf_status receive(hf_call *c, struct hf_batch *b, uint32_t i) {
     hf_call_branch_end(own, st != HF_OK && !again);
     if (!again) return st;
     hf_call_log(c, HF_LOG_WARNING, "%s arrived damaged and is fetched once more", j->tr.path);
-    adapter++;
   }
 }
 

@@ -74,8 +74,9 @@ hf_status hf_group_add(hf_call *, struct hf_batch *, uint32_t i);
 hf_status hf_group_flush(hf_call *, struct hf_batch *, bool only_old);
 void hf_group_discard(struct hf_batch *);
 
-/* fetch_run.c. Fills the sink: tiers first where asked, then adapters from number *first on; *first: the one that ended it. */
-hf_status hf_batch_fill(hf_call *, struct hf_batch *, uint32_t i, bool tiers, uint32_t *first);
+/* fetch_run.c. Fills the sink: tiers first where asked, then adapters, beginning behind *last_used, which is updated. */
+#define HF_NO_ADAPTER UINT32_MAX
+hf_status hf_batch_fill(hf_call *, struct hf_batch *, uint32_t i, bool tiers, uint32_t *last_used);
 hf_status hf_batch_finish(hf_call *, struct hf_batch *); /* finish() of the open sessions */
 void hf_batch_close(struct hf_batch *);
 

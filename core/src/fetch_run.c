@@ -172,13 +172,13 @@ static hf_status run_one(hf_call *c, struct hf_batch *b, uint32_t i, struct hf_a
   return hf_call_failf(c, HF_EPROTO, "adapter %s ended before all of %s had arrived", a->mod->m->name, j->tr.path);
 }
 
-static hf_status run_adapters(hf_call *c, struct hf_batch *b, uint32_t i, uint32_t *first) {
+static hf_status run_adapters(hf_call *c, struct hf_batch *b, uint32_t i, uint32_t *last_used) {
   struct hf_file_job *j = &b->jobs[i];
   TRY(choose(c, b));
-  uint32_t start = *first;
+  uint32_t start = *last_used == HF_NO_ADAPTER ? 0 : *last_used + 1;
   for (uint32_t k = 0;; k++) {
     struct hf_adapter *a = &b->adapters[(start + k) % b->adapter_count];
-    *first = (start + k) % b->adapter_count;
+    *last_used = (start + k) % b->adapter_count;
     hf_call *own = hf_call_branch(c);
     if (!own) return hf_call_failf(c, HF_ENOMEM, "no memory to fetch %s", j->tr.path);
     hf_status st = run_one(own, b, i, a);
@@ -249,9 +249,9 @@ static void try_tiers(hf_call *c, struct hf_batch *b, uint32_t i) {
   }
 }
 
-hf_status hf_batch_fill(hf_call *c, struct hf_batch *b, uint32_t i, bool tiers, uint32_t *first) {
+hf_status hf_batch_fill(hf_call *c, struct hf_batch *b, uint32_t i, bool tiers, uint32_t *last_used) {
   struct hf_file_job *j = &b->jobs[i];
   if (tiers && b->f->tier_count) try_tiers(c, b, i);
   TRY(hf_call_check(c));
-  return lacks(c, j->sink) ? run_adapters(c, b, i, first) : HF_OK;
+  return lacks(c, j->sink) ? run_adapters(c, b, i, last_used) : HF_OK;
 }
