@@ -75,6 +75,7 @@ void hf_hub_uuid(char out[37]);
 struct hf_hub_req {
   const char *method, *url; /* method NULL: GET */
   const char *type;         /* of the body, NULL: none */
+  const char *range;        /* "bytes=0-99"; NULL: all */
   const void *body;
   size_t body_len;
   uint32_t tries, timeout_ms, redirects, flags; /* redirects 0: 20; HF_HTTP_* */

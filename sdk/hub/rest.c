@@ -30,9 +30,10 @@ hf_status hf_hub_send(struct hf_hub *hub, const struct hf_hub_req *r, struct hf_
   TRY(hf_hub_ready(hub));
   char id[37];
   hf_hub_uuid(id);
-  struct hf_kv headers[3] = {{"x-amzn-trace-id", id}};
+  struct hf_kv headers[4] = {{"x-amzn-trace-id", id}};
   uint32_t n = 1;
   if (r->type) headers[n++] = (struct hf_kv){"content-type", r->type};
+  if (r->range) headers[n++] = (struct hf_kv){"range", r->range};
   if (r->identity) headers[n++] = (struct hf_kv){"accept-encoding", "identity"};
   struct hf_http_req req = {.struct_size = sizeof req,
                             .flags = r->flags | (r->identity ? HF_HTTP_NO_DECODE : 0),

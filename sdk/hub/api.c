@@ -1,0 +1,332 @@
+/* api.c - the typed functions of hf_hub.h: each runs the pack's own function as one operation and copies its answer into a
+ * result that the caller owns.
+ * Nothing is done here that a task could not do; what differs is that errors keep their class and that nothing is printed.
+ * Without a watch the operation runs on the calling thread: no thread is started for it. */
+#include "hub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HF_RANGE_MAX (64u << 20)
+
+struct owned {
+  struct hf_hub_result r; /* first: the caller's pointer */
+  struct hf_error error;
+  char *cls, *message, *request_id, *url, *path, *json, *id, *sha, *data;
+};
+
+void hf_hub_result_free(struct hf_hub_result *r) {
+  struct owned *o = (struct owned *)(void *)r;
+  if (!o) return;
+  char *texts[] = {o->cls, o->message, o->request_id, o->url, o->path, o->json, o->id, o->sha, o->data};
+  for (size_t i = 0; i < HF_COUNT(texts); i++) free(texts[i]);
+  free(o);
+}
+
+struct job {
+  hf_runtime *rt;
+  const char *repo_id, *name; /* name: file, or type of a list */
+  struct hf_hub_opts opts;
+  uint64_t offset;
+  size_t len;
+  struct owned *out;
+};
+
+static hf_status keep(hf_call *c, char **to, const char *text) {
+  *to = text ? strdup(text) : NULL;
+  return text && !*to ? hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.") : HF_OK;
+}
+
+static hf_status begin(struct hf_hub *hub, hf_call *c, const struct job *j, bool download) {
+  return hf_hub_begin(hub, c, NULL, j->opts.token, j->opts.library ? j->opts.library : "unknown/None", download);
+}
+
+static struct hf_repo repo_of(const struct job *j) {
+  return (struct hf_repo){j->opts.repo_type ? j->opts.repo_type : "model", j->repo_id};
+}
+
+static hf_status check(hf_call *c, const struct hf_repo *repo) {
+  TRY(hf_hub_check_repo(c, repo->id));
+  return hf_hub_check_type(c, repo->type);
+}
+
+/* Takes json in every case. */
+static hf_status give(hf_call *c, struct job *j, json_t *json) {
+  j->out->json = json ? json_dumps(json, JSON_COMPACT) : NULL;
+  hf_status st = j->out->json ? HF_OK : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  if (st == HF_OK && json_is_object(json)) {
+    st = keep(c, &j->out->id, hf_hub_get(json, "id"));
+    if (st == HF_OK) st = keep(c, &j->out->sha, hf_hub_get(json, "sha"));
+  }
+  json_decref(json);
+  return st;
+}
+
+/* ---- downloads -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t count(const char *const *list) {
+  uint32_t n = 0;
+  while (list && list[n]) n++;
+  return n;
+}
+
+static struct hf_hub_want want_of(const struct job *j) {
+  const struct hf_hub_opts *o = &j->opts;
+  return (struct hf_hub_want){.repo = repo_of(j),
+                              .revision = o->revision ? o->revision : "main",
+                              .cache_dir = o->cache_dir,
+                              .local_dir = o->local_dir,
+                              .patterns = {o->allow, o->ignore, count(o->allow), count(o->ignore)},
+                              .width = o->max_workers ? o->max_workers : 8,
+                              .force = o->flags & HF_HUB_FORCE,
+                              .local_only = o->flags & HF_HUB_LOCAL_ONLY};
+}
+
+static hf_status run_download(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  struct hf_hub_want w = want_of(j);
+  const char *path = NULL;
+  TRY(begin(&hub, c, j, true));
+  TRY(hf_hub_file(&hub, &w, j->name, &path, NULL));
+  return keep(c, &j->out->path, path);
+}
+
+static hf_status run_snapshot(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  struct hf_hub_want w = want_of(j);
+  struct hf_hub_plan *plans;
+  const char *path = NULL;
+  uint32_t n;
+  TRY(begin(&hub, c, j, true));
+  TRY(hf_hub_snapshot(&hub, &w, &path, &plans, &n));
+  return keep(c, &j->out->path, path);
+}
+
+/* "bytes 10-19/100" must begin where it was asked to. */
+static bool begins_at(const char *range, uint64_t offset) {
+  unsigned long long first;
+  return range && sscanf(range, "bytes %llu-", &first) == 1 && first == offset;
+}
+
+static hf_status run_range(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  struct hf_repo repo = repo_of(j);
+  struct hf_http_resp resp = {.struct_size = sizeof resp};
+  TRY(check(c, &repo));
+  TRY(hf_hub_check_file(c, j->name));
+  if (j->len > HF_RANGE_MAX || j->offset > INT64_MAX)
+    return hf_hub_fail(c, HF_EINVAL, "ValueError", "A range in memory has at most 64 MiB; read '%s' in pieces.",
+                       j->name);
+  TRY(begin(&hub, c, j, true));
+  const char *url = hf_hub_resolve_url(&hub, &repo, j->opts.revision ? j->opts.revision : "main", j->name);
+  const char *range =
+      hf_hub_text(c, "bytes=%llu-%llu", (unsigned long long)j->offset, (unsigned long long)(j->offset + j->len - 1));
+  if (!url || !range) return HF_ENOMEM;
+  const char *from = "";
+  size_t len = 0;
+  if (j->len) {
+    hf_status st = hf_hub_send(&hub, &(struct hf_hub_req){.url = url, .range = range, .identity = true}, &resp);
+    const struct hf_error *e = hf_host()->error(c);
+    if (st != HF_OK && e && e->http_status == 416)
+      hf_host()->clear(c), st = HF_OK, resp.status = 416; /* behind the end */
+    TRY(st);
+  }
+  if (resp.status == 206) {
+    if (!begins_at(hf_hub_header(&resp, "content-range"), j->offset) || resp.body_len > j->len)
+      return hf_hub_fail(c, HF_EPROTO, NULL, "The server sent another range of '%s' than asked for; check proxies.",
+                         j->name);
+    from = resp.body;
+    len = resp.body_len;
+  } else if (resp.status == 200 && j->offset < resp.body_len) { /* the whole file */
+    from = (const char *)resp.body + j->offset;
+    len = resp.body_len - j->offset < j->len ? resp.body_len - j->offset : j->len;
+  }
+  j->out->data = malloc(len + 1);
+  if (!j->out->data) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  memcpy(j->out->data, from, len);
+  j->out->data[len] = 0;
+  j->out->r.len = len;
+  return HF_OK;
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------------- */
+
+static hf_status run_info(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  struct hf_repo repo = {j->name, j->repo_id};
+  json_t *raw, *made;
+  TRY(check(c, &repo));
+  TRY(begin(&hub, c, j, false));
+  TRY(hf_hub_info(&hub, &repo, j->opts.revision, j->opts.expand, &raw));
+  hf_status st = hf_hub_shape_info(c, repo.type, raw, &made);
+  json_decref(raw);
+  return st == HF_OK ? give(c, j, made) : st;
+}
+
+static hf_status run_list(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  const char *task = hf_hub_text(c, "%ss.list", j->name);
+  const struct hf_task *row = task ? hf_task_find(j->rt, task) : NULL;
+  hf_args *args = row ? hf_args_new(row) : NULL;
+  const struct {
+    const char *name, *value;
+  } given[] = {
+      {"search", j->opts.search}, {"author", j->opts.author}, {"filter", j->opts.filter}, {"sort", j->opts.sort}};
+  json_t *items = NULL;
+  hf_status st = args ? begin(&hub, c, j, false) : HF_ENOMEM;
+  for (size_t i = 0; st == HF_OK && i < HF_COUNT(given); i++)
+    if (given[i].value) st = hf_args_add(args, given[i].name, given[i].value);
+  if (st == HF_OK)
+    st = hf_hub_list(&hub, j->name, args, j->opts.expand, j->opts.limit ? (int64_t)j->opts.limit : -1, &items);
+  hf_args_free(args);
+  return st == HF_OK ? give(c, j, items) : st;
+}
+
+struct gather {
+  hf_call *call;
+  json_t *items;
+  hf_status (*shape)(hf_call *, const json_t *, json_t **);
+};
+
+static hf_status gather_item(void *arg, json_t *item) {
+  struct gather *g = arg;
+  json_t *made;
+  TRY(g->shape(g->call, item, &made));
+  return json_array_append_new(g->items, made) ? HF_ENOMEM : HF_OK;
+}
+
+static hf_status run_tree(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  struct hf_repo repo = repo_of(j);
+  TRY(check(c, &repo));
+  TRY(begin(&hub, c, j, false));
+  struct gather g = {c, json_array(), hf_hub_shape_entry};
+  hf_status st = hf_hub_tree(&hub, &repo, j->opts.revision, j->opts.path, j->opts.flags & HF_HUB_RECURSIVE,
+                             j->opts.flags & HF_HUB_EXPAND, gather_item, &g);
+  if (st == HF_OK) return give(c, j, g.items);
+  json_decref(g.items);
+  return st;
+}
+
+static hf_status run_refs(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  struct hf_repo repo = repo_of(j);
+  json_t *made;
+  TRY(check(c, &repo));
+  TRY(begin(&hub, c, j, false));
+  TRY(hf_hub_refs(&hub, &repo, j->opts.flags & HF_HUB_PULLS, &made));
+  return give(c, j, made);
+}
+
+static hf_status run_commits(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_hub hub;
+  struct hf_repo repo = repo_of(j);
+  TRY(check(c, &repo));
+  TRY(begin(&hub, c, j, false));
+  struct gather g = {c, json_array(), hf_hub_shape_commit};
+  hf_status st = hf_hub_commits(&hub, &repo, j->opts.revision, false, gather_item, &g);
+  if (st == HF_OK) return give(c, j, g.items);
+  json_decref(g.items);
+  return st;
+}
+
+/* ---- running a job ---------------------------------------------------------------------------------------------------------- */
+
+static void keep_error(struct owned *o, const struct hf_error *e, hf_status st) {
+  o->error = e ? *e : (struct hf_error){.code = st, .message = "Out of memory."};
+  o->error.struct_size = sizeof o->error;
+  const char **from[] = {&o->error.cls, &o->error.message, &o->error.request_id, &o->error.url};
+  char **to[] = {&o->cls, &o->message, &o->request_id, &o->url};
+  for (size_t i = 0; i < HF_COUNT(from); i++) {
+    *to[i] = *from[i] ? strdup(*from[i]) : NULL;
+    *from[i] = *to[i];
+  }
+  if (!o->error.message) o->error.message = "Out of memory.";
+  o->r.error = &o->error;
+}
+
+static hf_status run(struct job *j, const struct hf_hub_opts *opts, hf_status (*fn)(hf_call *, void *),
+                     struct hf_hub_result **out) {
+  struct hf_watch watch = {.struct_size = sizeof watch};
+  *out = NULL;
+  struct owned *o = calloc(1, sizeof *o);
+  if (!o) return HF_ENOMEM;
+  if (opts) memcpy(&j->opts, opts, opts->struct_size < sizeof j->opts ? opts->struct_size : sizeof j->opts);
+  if (j->opts.watch) {
+    size_t n = j->opts.watch->struct_size;
+    memcpy(&watch, j->opts.watch, n < sizeof watch ? n : sizeof watch);
+    watch.record = NULL;
+  }
+  watch.struct_size = sizeof watch;
+  watch.flags |= HF_WATCH_RUN_IN_WAIT;
+  o->r.struct_size = sizeof o->r;
+  j->out = o;
+  hf_op *op = hf_op_start_fn(j->rt, fn, j, &watch);
+  hf_status st = op ? hf_op_wait(op) : HF_ENOMEM;
+  if (st != HF_OK) keep_error(o, op ? hf_op_error(op) : NULL, st);
+  hf_op_free(op);
+  if (st == HF_OK) {
+    o->r.path = o->path;
+    o->r.json = o->json;
+    o->r.json_len = o->json ? strlen(o->json) : 0;
+    o->r.id = o->id;
+    o->r.sha = o->sha;
+    o->r.data = o->data;
+  }
+  *out = &o->r;
+  return st;
+}
+
+hf_status hf_hub_download(hf_runtime *rt, const char *repo_id, const char *filename, const struct hf_hub_opts *o,
+                          struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = filename}, o, run_download, out);
+}
+hf_status hf_snapshot_download(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
+                               struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_snapshot, out);
+}
+hf_status hf_read_range(hf_runtime *rt, const char *repo_id, const char *filename, uint64_t offset, size_t len,
+                        const struct hf_hub_opts *o, struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = filename, .offset = offset, .len = len}, o, run_range,
+             out);
+}
+hf_status hf_model_info(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o, struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = "model"}, o, run_info, out);
+}
+hf_status hf_dataset_info(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
+                          struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = "dataset"}, o, run_info, out);
+}
+hf_status hf_space_info(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o, struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = "space"}, o, run_info, out);
+}
+hf_status hf_list_models(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .name = "model"}, o, run_list, out);
+}
+hf_status hf_list_datasets(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .name = "dataset"}, o, run_list, out);
+}
+hf_status hf_list_spaces(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .name = "space"}, o, run_list, out);
+}
+hf_status hf_list_repo_tree(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
+                            struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_tree, out);
+}
+hf_status hf_list_repo_refs(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
+                            struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_refs, out);
+}
+hf_status hf_list_repo_commits(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
+                               struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_commits, out);
+}
