@@ -122,6 +122,8 @@ static void add_line(struct words *w, const char *text) {
   if (!n) return;
   if (w->len) w->text[w->len++] = '\n';
   memcpy(w->text + w->len, text, n);
+  for (char *s = w->text + w->len; s < w->text + w->len + n; s++)
+    if ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') *s = '?'; /* nothing for a terminal to obey */
   w->len += n;
   w->text[w->len] = 0;
 }

@@ -3,6 +3,7 @@
  * type, "identity" where a length must be the file's. */
 #include "hub.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,38 @@
 #define HF_JSON_DEPTH 64
 #define HF_PAGES_MAX  100000
 
+static const struct hf_kv *header_row(const struct hf_http_resp *resp, uint32_t i) {
+  return (const struct hf_kv *)(const void *)((const char *)resp->headers.rows + (size_t)i * resp->headers.stride);
+}
+
 const char *hf_hub_header(const struct hf_http_resp *resp, const char *name) {
   for (uint32_t i = 0; i < resp->headers.count; i++) {
-    const struct hf_kv *row =
-        (const struct hf_kv *)(const void *)((const char *)resp->headers.rows + (size_t)i * resp->headers.stride);
+    const struct hf_kv *row = header_row(resp, i);
     if (!strcmp(row->key, name)) return row->value;
   }
   return NULL;
+}
+
+/* "X-HF-Warning: topic; text": a word from the server for people, once per topic. */
+static void warn(struct hf_hub *hub, const struct hf_http_resp *resp) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static char seen[32][64];
+  static uint32_t count;
+  for (uint32_t i = 0; i < resp->headers.count; i++) {
+    const struct hf_kv *row = header_row(resp, i);
+    if (strcmp(row->key, "x-hf-warning") != 0) continue;
+    const char *semicolon = strchr(row->value, ';'), *text = semicolon ? semicolon + 1 : row->value;
+    size_t n = semicolon ? (size_t)(semicolon - row->value) : 0;
+    char topic[64];
+    snprintf(topic, sizeof topic, "%.*s", (int)(n < 63 ? n : 63), row->value);
+    text += strspn(text, " \t");
+    pthread_mutex_lock(&lock);
+    bool known = !*text;
+    for (uint32_t k = 0; k < count; k++) known |= !strcmp(seen[k], topic);
+    if (!known && count < HF_COUNT(seen)) memcpy(seen[count++], topic, sizeof topic);
+    pthread_mutex_unlock(&lock);
+    if (!known) hf_hub_log(hub, HF_LOG_WARNING, "%s", text);
+  }
 }
 
 hf_status hf_hub_send(struct hf_hub *hub, const struct hf_hub_req *r, struct hf_http_resp *resp) {
@@ -50,15 +76,7 @@ hf_status hf_hub_send(struct hf_hub *hub, const struct hf_hub_req *r, struct hf_
                             .max_body = HF_JSON_MAX};
   *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
   hf_status st = hf_host()->http(hub->call, &req, resp);
-  for (uint32_t i = 0; i < resp->headers.count; i++) { /* a word from the server for people */
-    const struct hf_kv *row =
-        (const struct hf_kv *)(const void *)((const char *)resp->headers.rows + (size_t)i * resp->headers.stride);
-    if (strcmp(row->key, "x-hf-warning")) continue;
-    const char *text = strchr(row->value, ';');
-    text = text ? text + 1 : row->value;
-    text += strspn(text, " \t");
-    if (*text) hf_hub_log(hub, HF_LOG_WARNING, "%s", text);
-  }
+  warn(hub, resp);
   return st;
 }
 
