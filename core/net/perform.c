@@ -203,6 +203,7 @@ static struct exchange *exchange_new(struct stack *s, const struct hf_net_req *r
   pthread_mutex_init(&x->lock, NULL);
   x->stack = s;
   x->req = req;
+  atomic_init(&x->touched_ns, stack_now_ns());
   x->ahead = req->ahead != 0 ? req->ahead : 1024 * 1024;
   return x;
 }
@@ -222,7 +223,9 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
     result->received = x->received;
     result->http_version = (uint32_t)x->http_version;
     result->sent_nothing = x->request_size == 0;
-    if (t.st == HF_OK && !t.enough && (x->code != CURLE_OK || !x->head_ready)) t.st = request_failed(call, x, result);
+    /* curl may forget a refusal that came out of its decompression */
+    bool failed = x->code != CURLE_OK || x->refused != HF_OK || !x->head_ready;
+    if (t.st == HF_OK && !t.enough && failed) t.st = request_failed(call, x, result);
     if (t.st == HF_ETIMEDOUT) result->retryable = s->host->check(call) == HF_OK;
   }
   result->ms = (double)(stack_now_ns() - t.begin_ns) / 1e6;

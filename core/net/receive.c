@@ -2,7 +2,6 @@
  * send out of chunks that the worker filled. When the worker is behind, reading pauses until it has caught up.
  * A refusal is noted in the exchange and stops curl. */
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +15,7 @@ static size_t refuse(struct exchange *x, hf_status st, const char *words) {
   pthread_mutex_lock(&x->lock);
   if (x->refused == HF_OK) {
     x->refused = st;
-    snprintf(x->problem, sizeof(x->problem), "%s", words);
+    x->refusal = words;
   }
   pthread_mutex_unlock(&x->lock);
   return 0;
@@ -106,29 +105,23 @@ size_t receive_header(char *data, size_t one, size_t len, void *arg) {
 
 /* ---- body in ------------------------------------------------------------------------------------------------------ */
 
-static const char too_large[] = "the answer is larger than allowed";
-static const char bomb[] = "the answer expands more than a hundredfold";
-
-/* Compressed answers are bounded by what they become, and by how much of it a byte may become. */
-static bool within_limits(struct exchange *x, size_t len) {
-  x->decoded += len;
-  if (x->req->flags & HF_NETREQ_RAW) return true;
-  if (x->req->max_decoded > 0 && x->decoded > x->req->max_decoded) return refuse(x, HF_EPROTO, too_large), false;
-  if (x->decoded <= 1024 * 1024) return true;
+/* Memory is bounded by pausing and sizes by the core; this bounds the work that a small answer can make. */
+static bool is_bomb(struct exchange *x, size_t len) {
   curl_off_t wire = 0;
+  x->decoded += len;
+  if ((x->req->flags & HF_NETREQ_RAW) || x->decoded <= 1024 * 1024) return false;
   curl_easy_getinfo(x->easy, CURLINFO_SIZE_DOWNLOAD_T, &wire);
   /* curl counts a piece of input after it was expanded: allow for one buffer. */
-  uint64_t input = (uint64_t)(wire > 0 ? wire : 0) + 16384u;
-  return x->decoded / 100 <= input ? true : (refuse(x, HF_EPROTO, bomb), false);
+  return x->decoded / 100 > (uint64_t)(wire > 0 ? wire : 0) + 16384u;
 }
 
 size_t receive_body(char *data, size_t one, size_t len, void *arg) {
   struct exchange *x = arg;
   struct stack *s = x->stack;
   len *= one;
-  if (len == 0) return 0;
+  if (len == 0 || x->refused != HF_OK) return 0;
   touch(x);
-  if (!within_limits(x, len)) return 0;
+  if (is_bomb(x, len)) return refuse(x, HF_EPROTO, "the answer expands more than a hundredfold");
   size_t done = 0;
   pthread_mutex_lock(&x->lock);
   struct chunk *tail = x->in.last;

@@ -211,10 +211,10 @@ hf_status request_failed(hf_call *call, struct exchange *x, struct hf_net_result
   const char *what = "the exchange failed";
   if (x->refused != HF_OK) {
     e.code = x->refused;
-    e.retryable = 0;
     e.cls = x->refused == HF_EPROTO ? "RemoteProtocolError" : NULL;
-    return host->fail(
-        call, &(struct hf_error){.struct_size = sizeof(e), .code = e.code, .cls = e.cls, .message = x->problem});
+    e.retryable = 0;
+    e.message = x->refusal;
+    return host->fail(call, &e);
   }
   CURLcode code = x->code == CURLE_OK ? CURLE_WEIRD_SERVER_REPLY : x->code;
   for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {

@@ -83,7 +83,8 @@ struct exchange {
   bool head_ready, done;
   bool recv_paused, send_paused, send_end;
   struct chunk_queue in, out;
-  hf_status refused; /* why a callback stopped curl; problem says it in words */
+  hf_status refused; /* why a callback stopped curl, and in words */
+  const char *refusal;
   CURLcode code;
   long http_version, request_size, connect_code, os_errno;
   uint64_t sent, received;

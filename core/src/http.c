@@ -125,7 +125,8 @@ static hf_status find_way(struct http *h) {
   h->connect = hf_url_rewrite(h->call, h->url, &consent);
   if (h->connect == NULL || url_split(h->url, &logical) != NULL || url_split(h->connect, &physical) != NULL)
     return hf_call_error(h->call) != NULL ? hf_call_error(h->call)->code : HF_EINVAL;
-  h->trusted_way = physical.https || consent || !logical.https || url_is_loopback(&physical);
+  bool sealed = physical.https && !hf_config_flag(h->call->rt, "HF_INSECURE");
+  h->trusted_way = sealed || consent || !logical.https || url_is_loopback(&physical);
   return HF_OK;
 }
 
@@ -146,8 +147,6 @@ static hf_status exchange(struct http *h, bool *again) {
   if (st == HF_OK) {
     r.url = h->connect;
     r.headers = rows;
-    r.max_decoded = h->req.max_body != 0 ? h->req.max_body : HTTP_BODY_MAX;
-    if (h->req.on_data != NULL) r.max_decoded = 0;
     if (h->req.dst != NULL || (h->req.flags & HF_HTTP_NO_DECODE)) r.flags |= HF_NETREQ_RAW;
     if (is_bulk(h)) r.flags |= HF_NETREQ_BULK, r.ahead = AHEAD_BULK;
     set_body(h, &r);

@@ -193,8 +193,7 @@ static hf_status add_defaults(struct http *h, struct rows *r) {
   struct hf_kv *rows;
   uint32_t n;
   struct url_pieces u;
-  bool credentials = !(h->req.flags & HF_HTTP_NO_AUTH) && !hf_config_flag(call->rt, "HF_INSECURE");
-  credentials = credentials && url_split(h->url, &u) == NULL && !u.has_user;
+  bool credentials = !(h->req.flags & HF_HTTP_NO_AUTH) && url_split(h->url, &u) == NULL && !u.has_user;
   TRY(hf_profile_headers(call, h->url, credentials, &rows, &n));
   for (uint32_t i = 0; i < n; i++) add(r, rows[i].key, rows[i].value);
   if (!has(r, "user-agent")) add(r, "user-agent", "libhf/" HF_VERSION);

@@ -38,9 +38,8 @@ struct hf_net_req {
   hf_status (*on_head)(void *arg, uint32_t status, const struct hf_kv *headers, uint32_t n);
   hf_status (*on_body)(void *arg, const void *data, size_t len);
   void *arg;
-  size_t ahead;         /* 0: 1 MiB */
-  uint64_t max_decoded; /* bytes after decompression; more is HF_EPROTO; ratio cap 100:1 above 1 MiB */
-  uint32_t stall_ms;    /* silence after the connection stands; 0: the configuration's */
+  size_t ahead;      /* 0: 1 MiB */
+  uint32_t stall_ms; /* silence after the connection stands; 0: the configuration's */
 };
 enum {
   HF_NETREQ_RAW = 1, /* the body as it is on the wire, whatever Content-Encoding says */
