@@ -50,6 +50,7 @@ HF_EXPORT const char *hf_runtime_problem(void);
 /* Configuration: value and where it came from ("option", "environment HF_HOME", "/x/hf.conf:3", "default"). */
 struct hf_setting {
   const char *value, *origin;
+  const char *help; /* what the key is for; NULL: a plugin's, or not known */
 };
 HF_EXPORT const char *hf_config_get(hf_runtime *, const char *key); /* NULL: unset */
 HF_EXPORT int hf_config_flag(hf_runtime *, const char *key);        /* 1, ON, YES, TRUE in any case */

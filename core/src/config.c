@@ -173,13 +173,13 @@ static hf_status settle(struct hf_config *c, uint32_t i, char *why, size_t why_l
       return HF_EINVAL;
     }
     if (*value || row->flags & HF_KEY_EMPTY) {
-      c->values[i] = (struct hf_setting){value, f.origin};
+      c->values[i] = (struct hf_setting){value, f.origin, row->help};
       c->option[i] = f.option;
       return HF_OK;
     }
   }
   const char *raw = default_of(c, row);
-  c->values[i] = (struct hf_setting){raw ? shape(c, row, raw, &problem) : NULL, "default"};
+  c->values[i] = (struct hf_setting){raw ? shape(c, row, raw, &problem) : NULL, "default", row->help};
   return HF_OK;
 }
 
@@ -218,8 +218,8 @@ static void stage(struct hf_config *c) {
     const char *problem;
     if (!row->staging || c->option[i]) continue;
     const char *value = shape(c, row, expand_keys(c, row->staging), &problem);
-    if (value && *value)
-      c->values[i] = (struct hf_setting){value, c->values[hf_key_find("HUGGINGFACE_CO_STAGING")].origin};
+    if (!value || !*value) continue;
+    c->values[i] = (struct hf_setting){value, c->values[hf_key_find("HUGGINGFACE_CO_STAGING")].origin, row->help};
   }
 }
 
@@ -303,7 +303,7 @@ static struct hf_setting setting_of(const struct hf_config *c, const char *key) 
   if (i < hf_key_count) return c->values[i];
   const struct extra *e = extra_of(c, key, true);
   if (!e) e = extra_of(c, key, false);
-  return e ? (struct hf_setting){e->value, e->origin} : (struct hf_setting){NULL, "default"};
+  return e ? (struct hf_setting){e->value, e->origin, NULL} : (struct hf_setting){NULL, "default", NULL};
 }
 
 const char *hf_config_get(hf_runtime *rt, const char *key) {

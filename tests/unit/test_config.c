@@ -324,13 +324,14 @@ START_TEST(module_keys_have_layers_too) {
 END_TEST
 
 struct listing {
-  int count, stop_at;
+  int count, stop_at, help;
   bool token, proxy, leak;
 };
 
 static int list(void *arg, const char *key, struct hf_setting s) {
   struct listing *l = arg;
   l->count++;
+  l->help += s.help != NULL;
   l->token |= strcmp(key, "HF_TOKEN") == 0 && s.value && strcmp(s.value, "<set>") == 0 &&
               strcmp(s.origin, "environment HF_TOKEN") == 0;
   l->proxy |= strcmp(key, "HF_PROXY") == 0 && s.value && strcmp(s.value, "http://***@proxy:1") == 0;
@@ -346,6 +347,7 @@ START_TEST(a_listing_shows_no_secret) {
   hf_config_each(rt, list, &l);
   ck_assert_uint_eq((uint32_t)l.count, hf_key_count);
   ck_assert(l.token && l.proxy && !l.leak);
+  ck_assert_int_eq(l.help, l.count);
   hf_config_each(rt, list, &some);
   ck_assert_int_eq(some.count, 3);
   ck_assert_str_eq(hf_config_get(rt, "HF_TOKEN"), "hf_sesamesesame");
