@@ -14,7 +14,7 @@ static hf_call *call;
 static struct server *srv, *other;
 static char base[64], other_base[64];
 
-static void start(const struct hf_kv *settings, serve_fn handler) {
+__attribute__((unused)) static void start(const struct hf_kv *settings, serve_fn handler) {
   setenv("HF_TEST_BACKOFF_MS", "2", 1);
   rt = unit_runtime(settings);
   ck_assert_int_eq(hf_call_begin(rt, &call), HF_OK);
@@ -63,7 +63,7 @@ __attribute__((unused)) static const char *got(const char *name) {
   return NULL;
 }
 
-static const struct hf_error *err(void) {
+__attribute__((unused)) static const struct hf_error *err(void) {
   const struct hf_error *e = hf_call_error(call);
   ck_assert_ptr_nonnull(e);
   return e;

@@ -214,7 +214,7 @@ static void serve_stop(struct server *s) {
 }
 
 /* Does the request line begin with this ("GET /path")? */
-static bool asks(const struct seen *s, const char *start) {
+__attribute__((unused)) static bool asks(const struct seen *s, const char *start) {
   return strncmp(s->head, start, strlen(start)) == 0;
 }
 
