@@ -314,7 +314,7 @@ static bool cursor_read(const char *cursor, struct repo_query *q) {
 }
 
 /* filter=a,b and filter=a&filter=b both mean all of them; task and library have parameters of their own too. */
-static void list_tags(const struct request *r, struct repo_query *q, char *copies[16]) {
+static void list_tags(const struct request *r, struct repo_query *q, char *copies[PARAMETERS_MAX]) {
   static const char *const keys[] = {"filter", "pipeline_tag", "library",  "apps",
                                      "other",  "license",      "language", "sdk"};
   for (size_t i = 0; i < r->parameter_count; i++) {
@@ -322,7 +322,7 @@ static void list_tags(const struct request *r, struct repo_query *q, char *copie
     while (k < sizeof keys / sizeof *keys && strcmp(keys[k], r->parameters[i].key) != 0) k++;
     if (k == sizeof keys / sizeof *keys || q->tag_count == 16 || !r->parameters[i].value[0]) continue;
     char *copy = strdup(r->parameters[i].value), *rest = copy;
-    copies[q->tag_count] = copy;
+    copies[i] = copy;
     for (char *tag; copy && (tag = strsep(&rest, ",")) && q->tag_count < 16;)
       if (*tag) q->tags[q->tag_count++] = tag;
   }
@@ -346,11 +346,11 @@ void dh_list(struct request *r) {
     dh_reply_error(r, 400, NULL, "The cursor is not one of this server's.");
     return;
   }
-  char *copies[16] = {0};
+  char *copies[PARAMETERS_MAX] = {0};
   list_tags(r, &q, copies);
   l.rows = json_array();
   int rc = dh_store_repos(r->server->store, &q, list_add, &l);
-  for (size_t i = 0; i < 16; i++) free(copies[i]);
+  for (size_t i = 0; i < PARAMETERS_MAX; i++) free(copies[i]);
   if (rc != STORE_OK) {
     json_decref(l.rows);
     if (rc == STORE_INVALID) dh_reply_error(r, 400, NULL, "\"sort\" cannot be \"%.100s\"", q.sort);

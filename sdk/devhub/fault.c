@@ -45,7 +45,7 @@ static const struct {
     {"nth", FIELD(P_NUMBER, nth)},        {"count", FIELD(P_NUMBER, count)},
 };
 
-static bool fault_begin(struct fault *f) {
+static void fault_begin(struct fault *f) {
   *f = (struct fault){.status = FAULT_ABSENT,
                       .after = FAULT_ABSENT,
                       .offset = FAULT_ABSENT,
@@ -56,7 +56,6 @@ static bool fault_begin(struct fault *f) {
                       .seconds = -1,
                       .nth = 1,
                       .count = INT64_MAX};
-  return true;
 }
 
 static bool complain(char problem[256], const char *what, const char *value) {
@@ -118,7 +117,8 @@ static bool fault_finish(struct fault *f, char problem[256]) {
 
 bool dh_fault_text(struct fault *f, const char *text, char problem[256]) {
   char *copy = strdup(text), *rest = copy;
-  bool ok = fault_begin(f) && copy;
+  bool ok = copy != NULL;
+  fault_begin(f);
   for (char *part; ok && rest && (part = strsep(&rest, ";"));) {
     part += strspn(part, " ");
     char *value = strchr(part, '=');
@@ -152,7 +152,8 @@ static bool json_fields(struct fault *f, const json_t *object, char problem[256]
 
 bool dh_fault_json(struct fault *f, const json_t *rule, char problem[256]) {
   if (json_is_string(rule)) return dh_fault_text(f, json_string_value(rule), problem);
-  bool ok = fault_begin(f) && json_is_object(rule) && json_fields(f, rule, problem, true) && fault_finish(f, problem);
+  fault_begin(f);
+  bool ok = json_is_object(rule) && json_fields(f, rule, problem, true) && fault_finish(f, problem);
   if (!ok) dh_fault_free(f);
   return ok;
 }
@@ -211,11 +212,17 @@ struct fault dh_fault_find(struct request *r) {
   struct fault found = {.kind = FAULT_NONE};
   char problem[256];
   const char *header = dh_request_header(r, "X-Devhub-Fault");
-  if (header && strlen(header) < 4096 && dh_fault_text(&found, header, problem)) {
-    if (matches(&found, r)) return found;
-    dh_fault_free(&found);
-    found.kind = FAULT_NONE;
+  if (header && !dh_fault_text(&found, header, problem)) {
+    /* A fault that cannot be read must not look like a request that went well. */
+    fault_begin(&found);
+    kind_set(&found, "status");
+    found.status = 400;
+    snprintf(found.message, sizeof found.message, "Bad X-Devhub-Fault: %.200s", problem);
+    return found;
   }
+  if (header && matches(&found, r)) return found;
+  dh_fault_free(&found);
+  found.kind = FAULT_NONE;
   struct fault_rules *rules = &r->server->faults;
   pthread_mutex_lock(&rules->lock);
   for (size_t i = 0; i < rules->count && found.kind == FAULT_NONE; i++)
