@@ -401,19 +401,18 @@ START_TEST(a_listing_has_the_reference_s_bytes) {
        .lfs_size = HF_SIZE_UNKNOWN}};
   char expect[4096];
   OK(hf_store_tree_put(kit_c, store, &kit_repo, COMMIT, rows + 1, 2));
-  snprintf(
-      expect, sizeof expect,
-      "{\n \"format_version\": 1,\n \"files\": {\n  \"big.bin\": {\n   \"size\": 4,\n   \"blob_id\": \"%s\",\n   "
-      "\"lfs_sha256\": \"%s\",\n   \"lfs_size\": 4,\n   \"xet_hash\": \"%s\"\n  },\n  "
-      "\"\\u00e9\\ud83e\\udd17\": {\n   \"size\": 0,\n   \"blob_id\": \"%s\",\n   \"lfs_sha256\": \"%s\",\n   "
-      "\"lfs_size\": null\n  }\n }\n}",
-      ETAG2, SHA256, XET, ETAG, SHA256);
+  snprintf(expect, sizeof expect,
+           "{\n \"format_version\": 1,\n \"files\": {\n  \"big.bin\": {\n   \"size\": 4,\n   \"blob_id\": \"%s\",\n   "
+           "\"lfs_sha256\": \"%s\",\n   \"lfs_size\": 4,\n   \"xet_hash\": \"%s\"\n  },\n  "
+           "\"\\u00e9\\ud83e\\udd17\": {\n   \"size\": 0,\n   \"blob_id\": \"%s\",\n   \"lfs_sha256\": \"%s\",\n   "
+           "\"lfs_size\": null\n  }\n }\n}",
+           ETAG2, SHA256, XET, ETAG, SHA256);
   ck_assert_str_eq(file_text(at(REPO "/trees/" COMMIT ".json")), expect);
   ck_assert_uint_eq(mode_of(at(REPO "/trees/" COMMIT ".json")), 0644);
   kit_put(store, "big.bin", SHA256, "1234");
   OK(hf_store_tree_get(kit_c, store, &kit_repo, COMMIT, see_entry, NULL));
-  snprintf(expect, sizeof expect, "[big.bin 4 %s %s 4 %s 1][\xc3\xa9\xf0\x9f\xa4\x97 0 %s %s -1 - 0]", ETAG2,
-           SHA256, XET, ETAG, SHA256);
+  snprintf(expect, sizeof expect, "[big.bin 4 %s %s 4 %s 1][\xc3\xa9\xf0\x9f\xa4\x97 0 %s %s -1 - 0]", ETAG2, SHA256,
+           XET, ETAG, SHA256);
   ck_assert_str_eq(tree_seen, expect);
   write_text(at(REPO "/blobs/" SHA256), "12"); /* there, but not whole */
   tree_seen[0] = 0;
