@@ -118,41 +118,43 @@ static int open_root(struct hf_root *r, bool create) {
   return open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* One component after the other, no links. */
+/* One component down, no links. */
+static int step(struct hf_root *r, int at, const char *name, bool create) {
+  const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  struct stat st;
+  int fd = openat(at, name, flags);
+  if (fd < 0 && errno == ENOENT && create) {
+    if (mkdirat(at, name, 0777) == 0)
+      atomic_fetch_add(&r->made, 1);
+    else if (errno != EEXIST)
+      return -1;
+    fd = openat(at, name, flags);
+  }
+  if (fd < 0 && errno == ENOTDIR) /* a link says ENOTDIR too; tell them apart for the message */
+    errno = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
+  return fd;
+}
+
+/* One component after the other. A new descriptor, also for an empty path. */
 static int walk(struct hf_root *r, int base, const char *rel, bool create) {
   int at = base;
   char name[HF_NAME_ROOM];
   for (const char *p = rel; *p;) {
-    const char *end = strchr(p, '/');
-    size_t n = end ? (size_t)(end - p) : strlen(p);
+    size_t n = strcspn(p, "/");
     int next = -1;
-    if (n >= sizeof name) {
-      errno = ENAMETOOLONG;
-    } else {
+    if (n < sizeof name) {
       memcpy(name, p, n);
       name[n] = 0;
-      next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-      if (next < 0 && errno == ENOENT && create) {
-        if (mkdirat(at, name, 0777) == 0)
-          atomic_fetch_add(&r->made, 1);
-        else if (errno != EEXIST)
-          goto out;
-        next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-      }
-      if (next < 0 && errno == ENOTDIR) { /* a link says ENOTDIR too; tell them apart for the message */
-        struct stat st;
-        errno = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
-      }
+      next = step(r, at, name, create);
+    } else {
+      errno = ENAMETOOLONG;
     }
-  out:
-    if (at != base) {
-      int err = errno;
-      close(at);
-      errno = err;
-    }
+    int err = errno;
+    if (at != base) close(at);
+    errno = err;
     if (next < 0) return -1;
     at = next;
-    p += n + (end != NULL);
+    p += n + (p[n] == '/');
   }
   return at == base ? dup(base) : at;
 }
@@ -178,24 +180,28 @@ static struct hf_dir *known(struct hf_root *r, const char *rel) {
   return NULL;
 }
 
-struct hf_dir *hf_dir_get(struct hf_root *r, const char *rel, bool create) {
-  pthread_mutex_lock(&r->lock);
-  struct hf_dir *d = known(r, rel);
-  pthread_mutex_unlock(&r->lock);
-  if (d) return d;
-  int fd;
-  if (*rel) {
-    struct hf_dir *top = hf_dir_get(r, "", create);
-    if (!top) return NULL;
-    fd = walk(r, top->fd, rel, create);
-    int err = errno;
-    hf_dir_put(r, top);
-    errno = err;
-  } else {
-    fd = open_root(r, create);
+/* Under the lock: the open directory that is nearest above a path, the root at worst; NULL: not even that. */
+static struct hf_dir *nearest(struct hf_root *r, const char *rel, size_t *len) {
+  struct hf_dir *best = NULL;
+  *len = 0;
+  for (size_t i = 0; i < HF_DIRS_OPEN; i++) {
+    struct hf_dir *d = r->dirs[i];
+    size_t n = d ? strlen(d->path) : 0;
+    if (!d || (best && n <= *len) || strncmp(d->path, rel, n) || (n && rel[n] != '/')) continue;
+    best = d;
+    *len = n;
   }
+  if (best) {
+    best->users++;
+    best->used = ++r->clock;
+  }
+  return best;
+}
+
+/* Takes the descriptor into the table, or finds that another thread was faster. */
+static struct hf_dir *keep(struct hf_root *r, const char *rel, int fd) {
   if (fd < 0) return NULL;
-  d = hf_zalloc(NULL, sizeof *d);
+  struct hf_dir *d = hf_zalloc(NULL, sizeof *d);
   char *path = hf_strdup(NULL, rel);
   if (!d || !path) {
     H->release(d);
@@ -206,7 +212,7 @@ struct hf_dir *hf_dir_get(struct hf_root *r, const char *rel, bool create) {
   }
   *d = (struct hf_dir){.fd = fd, .users = 1, .path = path};
   pthread_mutex_lock(&r->lock);
-  struct hf_dir *other = known(r, rel); /* another thread was faster */
+  struct hf_dir *other = known(r, rel);
   if (!other) {
     struct hf_dir **slot = slot_for(r);
     d->used = ++r->clock;
@@ -217,6 +223,34 @@ struct hf_dir *hf_dir_get(struct hf_root *r, const char *rel, bool create) {
   if (!other) return d;
   dir_free(d);
   return other;
+}
+
+static struct hf_dir *get(struct hf_root *r, const char *rel, bool create) {
+  size_t len = 0;
+  pthread_mutex_lock(&r->lock);
+  struct hf_dir *d = known(r, rel), *above = d ? NULL : nearest(r, rel, &len);
+  pthread_mutex_unlock(&r->lock);
+  if (d) return d;
+  if (!above) above = keep(r, "", open_root(r, create));
+  if (!above || !*rel) return above;
+  int fd = walk(r, above->fd, rel + len + (len > 0), create);
+  hf_dir_put(r, above);
+  return keep(r, rel, fd);
+}
+
+/* The parent is opened first and kept: its other children are then one step away. */
+struct hf_dir *hf_dir_get(struct hf_root *r, const char *rel, bool create) {
+  char parent[HF_PATH_ROOM];
+  const char *cut = strrchr(rel, '/');
+  pthread_mutex_lock(&r->lock);
+  struct hf_dir *d = known(r, rel), *up;
+  pthread_mutex_unlock(&r->lock);
+  if (d) return d;
+  if (!cut || !hf_format(parent, sizeof parent, "%.*s", (int)(cut - rel), rel)) return get(r, rel, create);
+  if ((up = get(r, parent, create)) == NULL) return NULL;
+  d = get(r, rel, create);
+  hf_dir_put(r, up);
+  return d;
 }
 
 void hf_dir_put(struct hf_root *r, struct hf_dir *d) {
