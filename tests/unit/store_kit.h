@@ -18,6 +18,9 @@
 #include "core.h"
 #include "store.h"
 
+/* Not every test uses everything. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #define COMMIT  "0123456789abcdef0123456789abcdef01234567"
 #define COMMIT2 "89abcdef0123456789abcdef0123456789abcdef"
 #define ETAG    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
