@@ -1,0 +1,94 @@
+/* check.h - what the files of hf-plugin-check share: a rule, the bench it is tried on, and the ways to end a try.
+ * Each rule runs in a child process of its own, so a crash, a hang or a leak of the plugin is that rule's failure only:
+ * a rule that fails or is skipped says so and the process ends there.
+ * Private to sdk/check. */
+#ifndef CHECK_H
+#define CHECK_H
+#include <hfcore.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+struct bench { /* what a rule has at hand */
+  hf_runtime *rt;
+  hf_call *c;
+  const struct hf_host *h;
+  const char *scratch; /* a folder of this rule's own */
+  const struct hf_module *m;
+
+  /* storage */
+  const struct hf_storage *st;
+  void *store; /* open */
+  const char *uri;
+  bool own_uri; /* the user named a place: it may hold other things */
+  struct hf_repo repo, other_repo;
+  char repo_id[64], other_id[64];
+
+  /* transfer */
+  const struct hf_transfer *tr;
+  struct server *server;
+};
+
+struct rule {
+  const char *name; /* "storage/publish-is-atomic": says the rule */
+  void (*run)(struct bench *);
+  uint64_t caps;                 /* tried only where all of these bits are set */
+  uint64_t without;              /* and none of these */
+  void (*after)(struct bench *); /* run() ends with its process; then this in a new one, same folder */
+};
+struct rules {
+  const struct rule *rows;
+  uint32_t count;
+};
+extern const struct rules storage_store_rules, storage_sink_rules, storage_group_rules, transfer_rules,
+    transfer_fault_rules;
+
+/* End this try. */
+_Noreturn void failed(const char *fmt, ...) HF_PRINTF(1, 2);
+_Noreturn void skipped(const char *why);
+_Noreturn void gone(void); /* as if killed: nothing is closed or flushed by us */
+
+#define EXPECT(cond, ...)             \
+  do {                                \
+    if (!(cond)) failed(__VA_ARGS__); \
+  } while (0)
+/* HF_OK, or the error's sentence. */
+void expect_ok(struct bench *, hf_status, const char *what);
+/* A failure with this code (0: any) and, where the call has an error, a sentence; the error is cleared. */
+void expect_fails(struct bench *, hf_status got, hf_status want, const char *what);
+
+/* ---- main.c -> judge.c ---- */
+struct asked {
+  const char *file, *uri;
+  const struct hf_kv *settings;
+  uint32_t setting_count;
+  const char *only; /* rules whose name contains this */
+  uint32_t timeout_s;
+  bool json;
+};
+/* Prints a row per rule; how many failed, or -1: could not judge. */
+int judge(const struct asked *);
+
+/* ---- abi.c: the rules of the file itself; false: nothing further can be tried ---- */
+struct verdicts {
+  bool json;
+  const char *only;
+  uint32_t passed, failures, skips;
+};
+void say(struct verdicts *, const char *rule, const char *result, const char *detail);
+bool check_file(struct verdicts *, hf_runtime *, const char *file);
+/* In a child: load(), and the module as the host sees it. */
+void check_open(struct bench *, uint32_t kind, const char *name);
+
+/* ---- bytes.c ---- */
+void fill(void *buf, size_t len, uint64_t off, uint64_t seed); /* byte i depends on off + i and seed only */
+bool same(const void *buf, size_t len, uint64_t off, uint64_t seed);
+uint64_t now_ms(void);
+void hex(char *out, const uint8_t *bytes, size_t n);
+/* A picture of a folder: names, sizes, times. Equal pictures: nothing was written. */
+uint64_t picture(const char *folder);
+
+#endif
