@@ -251,11 +251,11 @@ static hf_status pause_before(struct http *h, uint32_t n, uint32_t tries, uint32
   if (wish_ms != 0) {
     netstack_hold(h->call, h->url, wish_ms);
     ms = backoff_wish_ms(wish_ms, random);
-    hf_call_log(h->call, HF_LOG_WARNING, "Rate limited. Waiting %.1fs before retry [Retry %u/%u].",
-                (double)wish_ms / 1000 + 1, (unsigned)n, (unsigned)tries - 1);
+    hf_log(h->call->rt, HF_LOG_WARNING, "Rate limited. Waiting %.1fs before retry [Retry %u/%u].",
+           (double)wish_ms / 1000 + 1, (unsigned)n, (unsigned)tries - 1);
   } else {
-    hf_call_log(h->call, HF_LOG_WARNING, "Retrying in %us [Retry %u/%u].", (unsigned)(nominal / 1000), (unsigned)n,
-                (unsigned)tries - 1);
+    hf_log(h->call->rt, HF_LOG_WARNING, "Retrying in %us [Retry %u/%u].", (unsigned)(nominal / 1000), (unsigned)n,
+           (unsigned)tries - 1);
   }
   return hf_call_sleep(h->call, ms);
 }
@@ -266,14 +266,14 @@ static void log_failure(struct http *h, hf_status st) {
   hf_text_redact(url);
   const struct hf_error *e = hf_call_error(h->call);
   if (st == HF_OK)
-    hf_call_log(h->call, HF_LOG_WARNING, "HTTP Error %u thrown while requesting %s %s", (unsigned)h->head.status,
-                h->req.method, url);
+    hf_log(h->call->rt, HF_LOG_WARNING, "HTTP Error %u thrown while requesting %s %s", (unsigned)h->head.status,
+           h->req.method, url);
   else if (e && e->sys_errno)
-    hf_call_log(h->call, HF_LOG_WARNING, "'[Errno %d] %s' thrown while requesting %s %s", e->sys_errno,
-                strerror(e->sys_errno), h->req.method, url);
+    hf_log(h->call->rt, HF_LOG_WARNING, "'[Errno %d] %s' thrown while requesting %s %s", e->sys_errno,
+           strerror(e->sys_errno), h->req.method, url);
   else
-    hf_call_log(h->call, HF_LOG_WARNING, "'%s' thrown while requesting %s %s", e ? e->message : "failure",
-                h->req.method, url);
+    hf_log(h->call->rt, HF_LOG_WARNING, "'%s' thrown while requesting %s %s", e ? e->message : "failure", h->req.method,
+           url);
 }
 
 static bool complete(const struct http *h) {
@@ -301,8 +301,8 @@ static hf_status repeat(struct http *h) {
     }
     uint32_t wish = st == HF_OK ? http_wish_ms(&h->head) : 0;
     n = h->got > before ? 1 : n + 1;
+    if (again && tries > 1) log_failure(h, st);
     if (!again || n >= tries || tries == 1 || h->attempts >= TRIES_MAX || wish > PATIENCE_MAX_MS) return st;
-    log_failure(h, st);
     if (st != HF_OK) hf_call_clear(h->call);
     TRY(pause_before(h, n, tries, wish));
   }
