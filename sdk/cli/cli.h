@@ -91,9 +91,11 @@ void cli_out_warning(struct cli_out *, const char *message);
 struct cli_progress *cli_progress_new(hf_runtime *, enum cli_mode);
 void cli_progress_event(void *progress, const struct hf_event *);
 void cli_progress_clear(struct cli_progress *); /* before other lines go to the terminal */
+bool cli_progress_on_screen(void);              /* a bar is; asked from any thread */
 void cli_progress_free(struct cli_progress *);
 
 /* ---- run.c: one command as an operation: signals, records, errors, exit code ---------------------------------------------------------- */
+void cli_run_line(const char *text); /* on stderr, between whatever else is there */
 int cli_run(hf_runtime *, const struct hf_task *, const char *path, struct cli_parsed *);
 
 /* ---- main flow (command.c): argv to a command ------------------------------------------------------------------------------------------ */

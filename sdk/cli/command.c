@@ -146,6 +146,13 @@ static int root_options(struct line *l) {
   return first == VERSION ? CLI_OK : -1;
 }
 
+/* Lines of the library: bare, as in every output mode of the reference. A bar that is on the screen gives way. */
+static void on_log(void *arg, int32_t level, const char *line) {
+  (void)arg;
+  (void)level;
+  cli_run_line(line);
+}
+
 int cli_main(int argc, char **argv) {
   struct line l = {.words = calloc((size_t)argc + 1, sizeof *l.words)};
   int code = l.words ? take_globals(&l, argc, argv) : CLI_FAILED;
@@ -154,7 +161,8 @@ int cli_main(int argc, char **argv) {
     struct hf_runtime_opts opts = {.struct_size = sizeof opts,
                                    .settings = HF_TABLE_N(l.settings, l.settings_count),
                                    .statics = cli_plugins,
-                                   .plugin_path = l.plugin_path};
+                                   .plugin_path = l.plugin_path,
+                                   .log = on_log};
     hf_runtime *rt = NULL;
     if (hf_runtime_new(&opts, &rt)) {
       fprintf(stderr, "Error: %s\n", hf_runtime_problem());

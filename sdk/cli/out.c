@@ -4,6 +4,8 @@
 #include "out.h"
 
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,16 +19,19 @@
 #define GRAY   "\033[90m"
 #define RESET  "\033[0m"
 
-/* Can the terminal's character set spell check marks and branches? Only a locale that names another one says no. */
+/* Can stdout's character set spell check marks and branches? Only a locale that is installed and names another one says
+ * no; the plain C locale counts as UTF-8. */
 static bool speaks_unicode(void) {
   static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    const char *value = getenv(names[i]), *set;
-    if (!value || !*value) continue;
-    set = strchr(value, '.');
-    return !set || !strncasecmp(set, ".utf", 4);
-  }
-  return true;
+  const char *value = NULL, *set;
+  for (size_t i = 0; i < sizeof names / sizeof names[0] && !(value && *value); i++) value = getenv(names[i]);
+  if (!value || !(set = strchr(value, '.')) || !strncasecmp(set, ".utf", 4)) return true;
+  locale_t locale = newlocale(LC_CTYPE_MASK, value, (locale_t)0);
+  if (!locale) return true;
+  const char *codes = nl_langinfo_l(CODESET, locale);
+  bool yes = !strcmp(codes, "UTF-8") || !strcmp(codes, "ANSI_X3.4-1968");
+  freelocale(locale);
+  return yes;
 }
 
 struct cli_out *cli_out_new(enum cli_mode mode, bool no_truncate) {

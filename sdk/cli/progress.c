@@ -1,6 +1,7 @@
 /* progress.c - bars on stderr while files arrive: how many files of how many, and on a terminal how many bytes.
  * Only in human mode, unless HF_HUB_DISABLE_PROGRESS_BARS says otherwise; the bar that counts files shows without a
  * terminal too, bytes do not. One line, redrawn at most ten times a second. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,7 +12,7 @@
 #include "unicode.h"
 
 struct cli_progress {
-  bool terminal, counting, shown; /* counting files; a line is on the screen */
+  bool terminal, counting; /* counting files */
   char title[160];
   uint64_t files, files_total, bytes, bytes_total;
   uint64_t *held; /* bytes per item */
@@ -19,6 +20,12 @@ struct cli_progress {
   double begun, drawn;
   size_t last_width;
 };
+
+static atomic_bool shown; /* a line is on the screen */
+
+bool cli_progress_on_screen(void) {
+  return atomic_load(&shown);
+}
 
 static double now(void) {
   struct timespec t;
@@ -36,9 +43,8 @@ struct cli_progress *cli_progress_new(hf_runtime *rt, enum cli_mode mode) {
 }
 
 void cli_progress_clear(struct cli_progress *p) {
-  if (!p || !p->shown || !p->terminal) return;
+  if (!p || !p->terminal || !atomic_exchange(&shown, false)) return;
   fputs("\r\033[K", stderr);
-  p->shown = false;
 }
 
 static void write_seconds(FILE *f, double seconds) {
@@ -59,6 +65,11 @@ static void write_amount(FILE *f, double amount) {
   else
     fprintf(f, "%.0f", amount);
   if (i) putc(units[i], f);
+}
+
+static double share_of(const struct cli_progress *p) {
+  uint64_t done = p->counting ? p->files : p->bytes, total = p->counting ? p->files_total : p->bytes_total;
+  return !total ? 0 : done >= total ? 1 : (double)done / (double)total;
 }
 
 static void write_bar(FILE *f, double share, int cells) {
@@ -103,60 +114,59 @@ static void write_rate(FILE *f, double done, double total, double elapsed, bool 
   putc(']', f);
 }
 
-static void draw(struct cli_progress *p, bool last) {
-  double at = now(), elapsed = at - p->begun;
-  if (!last && p->drawn > 0 && at - p->drawn < 0.1) return;
-  if (!p->counting && !p->terminal) return;
-  p->drawn = at;
-  double done = (double)(p->counting ? p->files : p->bytes),
-         total = (double)(p->counting ? p->files_total : p->bytes_total);
-  double share = total > 0 ? done / total : 0;
-  char *head = NULL, *tail = NULL;
-  size_t head_len, tail_len;
-  FILE *h = open_memstream(&head, &head_len), *t = open_memstream(&tail, &tail_len);
-  if (!h || !t) {
-    if (h) fclose(h);
-    if (t) fclose(t);
-    free(head);
-    free(tail);
+/* What is in front of the bar and behind it. Nothing to count has no bar: "Fetching 0 files: 0it [00:00, ?it/s]". */
+static void write_sides(const struct cli_progress *p, FILE *head, FILE *tail, double elapsed) {
+  double done = (double)(p->counting ? p->files : p->bytes);
+  double total = (double)(p->counting ? p->files_total : p->bytes_total);
+  cli_write_escaped(head, p->title, strlen(p->title));
+  if (p->counting && !p->files_total) {
+    fputs(": 0it [", head);
+    write_seconds(tail, elapsed);
+    fputs(", ?it/s]", tail);
     return;
   }
-  cli_write_escaped(h, p->title, strlen(p->title));
-  fprintf(h, ": %3.0f%%|", (share > 1 ? 1 : share) * 100);
-  fputs("| ", t);
-  if (p->counting)
-    fprintf(t, "%.0f/%.0f", done, total);
-  else {
-    write_amount(t, done);
-    putc('/', t);
-    write_amount(t, total);
+  fprintf(head, ": %3.0f%%|", share_of(p) * 100);
+  fputs("| ", tail);
+  if (p->counting) {
+    fprintf(tail, "%.0f/%.0f", done, total);
+  } else {
+    write_amount(tail, done);
+    putc('/', tail);
+    write_amount(tail, total);
   }
-  write_rate(t, done, total, elapsed, !p->counting);
-  if (p->counting && p->terminal && p->bytes) {
-    fputs(" ", t);
-    write_amount(t, (double)p->bytes);
-    fputs("B, ", t);
-    write_amount(t, elapsed > 0 ? (double)p->bytes / elapsed : 0);
-    fputs("B/s", t);
+  write_rate(tail, done, total, elapsed, !p->counting);
+  if (!p->counting || !p->terminal || !p->bytes) return;
+  putc(' ', tail);
+  write_amount(tail, (double)p->bytes);
+  fputs("B, ", tail);
+  write_amount(tail, elapsed > 0 ? (double)p->bytes / elapsed : 0);
+  fputs("B/s", tail);
+}
+
+static void draw(struct cli_progress *p, bool last) {
+  double at = now();
+  if (!last && p->drawn > 0 && at - p->drawn < 0.1) return;
+  if (!p->counting && !p->terminal) return;
+  char *head = NULL, *tail = NULL;
+  size_t head_len = 0, tail_len = 0;
+  FILE *h = open_memstream(&head, &head_len), *t = open_memstream(&tail, &tail_len);
+  if (h && t) write_sides(p, h, t, at - p->begun);
+  bool ready = h && t;
+  if (h) fclose(h);
+  if (t) fclose(t);
+  if (ready) {
+    size_t width = terminal_width(p), used = cli_utf8_length(head, head_len) + cli_utf8_length(tail, tail_len);
+    int cells = p->counting && !p->files_total ? 0 : !width ? 10 : width > used + 2 ? (int)(width - used - 1) : 1;
+    fprintf(stderr, "\r%s", head);
+    write_bar(stderr, share_of(p), cells);
+    fputs(tail, stderr);
+    used += (size_t)cells;
+    for (size_t i = used; i < p->last_width; i++) putc(' ', stderr);
+    if (last) putc('\n', stderr);
+    p->last_width = last ? 0 : used;
+    atomic_store(&shown, p->terminal && !last);
+    p->drawn = at;
   }
-  fclose(h);
-  fclose(t);
-  size_t width = terminal_width(p), used = cli_utf8_length(head, head_len) + cli_utf8_length(tail, tail_len);
-  int cells = !width ? 10 : width > used + 2 ? (int)(width - used - 1) : 1;
-  putc('\r', stderr);
-  fputs(head, stderr);
-  write_bar(stderr, share > 1 ? 1 : share, cells);
-  fputs(tail, stderr);
-  used += (size_t)cells;
-  for (size_t i = used; i < p->last_width; i++) putc(' ', stderr);
-  p->last_width = used;
-  p->shown = true;
-  if (last) {
-    putc('\n', stderr);
-    p->shown = false;
-    p->last_width = 0;
-  }
-  fflush(stderr);
   free(head);
   free(tail);
 }

@@ -78,6 +78,15 @@ static void on_progress(void *arg, const struct hf_event *e) {
   cli_progress_event(((struct command *)arg)->progress, e);
 }
 
+/* Log lines come from any thread, while the bar is drawn by another: each is one write. */
+void cli_run_line(const char *text) {
+  char line[2304];
+  int n = snprintf(line, sizeof line, "%s%s\n", cli_progress_on_screen() ? "\r\033[K" : "", text);
+  if (n < 0) return;
+  if ((size_t)n >= sizeof line) n = sizeof line - 1;
+  if (write(STDERR_FILENO, line, (size_t)n) < 0) return;
+}
+
 static const char *mode_name(enum cli_mode mode) {
   static const char *const names[] = {"human", "agent", "json", "quiet"};
   return names[mode];

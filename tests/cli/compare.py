@@ -49,8 +49,8 @@ def normal(text, where, url):
         text = text.replace(url, "{hub}")
     text = re.sub(r"\(Request ID: [^)]*\)", "(Request ID)", text)
     text = re.sub(r"(\n\nAvailable (?:options|commands) for '[^']*':\n)(?:  .*\n)+", r"\1  ...\n", text)
-    text = re.sub(r"^(\r?[^\r\n]*?:\s+\d+%\|).*$", r"\1", text, flags=re.M)
-    text = re.sub(r"\r[^\r\n]*%\|[^\r\n]*", "", text)
+    text = re.sub(r"\r([^\r\n]*?): +\d+(?:%\||it \[)[^\r\n]*", r"\r\1: ...", text)
+    text = re.sub(r"(\r[^\r\n]*)(?:\1)+", r"\1", text)
     text = re.sub(r"^\S+\.py:\d+: UserWarning: (.*)\n(?:  .*\n)?", r"UserWarning: \1\n", text, flags=re.M)
     text = re.sub(r"^Traceback \(most recent call last\):\n(?:.*\n)*", "Traceback\n", text, flags=re.M)
     return text
