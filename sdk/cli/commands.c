@@ -238,9 +238,11 @@ static json_t *column(const struct hf_task *task, int which) {
     const char *keys = which == QUERY ? r->query : r->body;
     if (which != ROUTES && !keys) continue;
     fputs(n++ ? " | " : "", m);
-    if (which == ROUTES)
-      fprintf(m, "%s %s", r->method, r->path);
-    else
+    if (which == ROUTES) {
+      fprintf(m, "%s ", r->method);
+      for (const char *p = r->path; *p; p++)
+        if (*p != '+' || p == r->path || p[-1] != '{') fputc(*p, m);
+    } else
       write_keys(m, task, keys);
   }
   for (uint32_t i = 0; which == PARAMS && i < cli_param_count(task); i++) {
@@ -258,7 +260,7 @@ static json_t *operation(const struct hf_task *task, const char *method, size_t 
   bool pages = false;
   for (uint32_t i = 0; i < task->route_count; i++) pages = pages || task->routes[i].paging != HF_PAGE_NONE;
   set(o, "method", json_stringn(method, len));
-  set_text(o, "kind", task->route_count ? "direct" : "composition");
+  set_text(o, "kind", task->route_count && !(task->flags & HF_TK_COMPOSES) ? "direct" : "composition");
   set(o, "verbs_and_routes", column(task, ROUTES));
   set(o, "query", column(task, QUERY));
   set(o, "body", column(task, BODY));

@@ -202,6 +202,47 @@ static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) 
   return hf_hub_record(out, c, HF_OUT_RESULT, json_pack("{s:s}", "path", path));
 }
 
+/* ---- the same for programs: one file, or what is known about it ------------------------------------------------------ */
+
+static hf_status begin(struct hf_hub *hub, hf_call *c, const hf_args *args, hf_out *out, struct hf_hub_want *w) {
+  const struct hf_host *H = hf_host();
+  int64_t on = 0;
+  *w = (struct hf_hub_want){.repo = {H->arg_str(args, "repo_type", 0), H->arg_str(args, "repo_id", 0)},
+                            .revision = H->arg_str(args, "revision", 0),
+                            .cache_dir = H->arg_str(args, "cache_dir", 0),
+                            .local_dir = H->arg_str(args, "local_dir", 0),
+                            .force = H->arg_int(args, "force_download", &on) && on};
+  return hf_hub_begin(hub, c, out, H->arg_str(args, "token", 0), NULL, true);
+}
+
+static hf_status run_file(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  struct hf_hub hub;
+  struct hf_hub_want w;
+  const char *path = NULL;
+  (void)state;
+  TRY(begin(&hub, c, args, out, &w));
+  TRY(hf_hub_file(&hub, &w, hf_host()->arg_str(args, "filename", 0), &path, NULL));
+  return hf_hub_record(out, c, HF_OUT_RESULT, json_pack("{s:s}", "path", path));
+}
+
+static hf_status run_meta(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  struct hf_hub hub;
+  struct hf_hub_want w;
+  struct hf_hub_meta m;
+  const char *absent, *name = hf_host()->arg_str(args, "filename", 0);
+  (void)state;
+  TRY(begin(&hub, c, args, out, &w));
+  TRY(hf_hub_check_repo(c, w.repo.id));
+  TRY(hf_hub_check_type(c, w.repo.type));
+  TRY(hf_hub_head(&hub, &w.repo, w.revision, name, false, &m, &absent));
+  json_t *meta = json_pack("{s:s, s:s, s:s}", "commit_hash", m.commit, "etag", m.etag, "location", m.url);
+  if (meta && m.size != HF_SIZE_UNKNOWN) json_object_set_new(meta, "size", json_integer((json_int_t)m.size));
+  if (meta && m.xet_hash) json_object_set_new(meta, "xet_hash", json_string(m.xet_hash));
+  return hf_hub_record(out, c, HF_OUT_DICT, meta);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------------ */
+
 #define PATTERN(n, h) \
   { .name = n, .help = h, .type = HF_P_STR, .flags = HF_PF_REPEAT }
 #define SWITCH(n, h) \
@@ -241,14 +282,55 @@ static const struct hf_param params[] = {
     {.name = "max_workers", .help = "Files to download at the same time.", .deflt = "8", .type = HF_P_INT},
 };
 
-static const struct hf_route routes[] = {
+static const struct hf_param file_params[] = {
+    {.name = "repo_id",
+     .help = "Repo, as namespace/name",
+     .type = HF_P_STR,
+     .flags = HF_PF_POSITIONAL | HF_PF_REQUIRED},
+    {.name = "filename", .help = "Path in the repo", .type = HF_P_STR, .flags = HF_PF_POSITIONAL | HF_PF_REQUIRED},
+    {.name = "repo_type",
+     .help = "Kind of repo",
+     .deflt = "model",
+     .choices = "model,dataset,space,kernel",
+     .type = HF_P_CHOICE},
+    {.name = "revision", .help = "Branch, tag or commit", .deflt = "main", .type = HF_P_STR},
+    {.name = "cache_dir", .help = "Cache to put the file into", .type = HF_P_STR},
+    {.name = "local_dir", .help = "Folder to put the file into", .type = HF_P_STR},
+    {.name = "force_download", .help = "Download what is there already once more", .type = HF_P_BOOL},
+    {.name = "token",
+     .help = "User access token to use instead of the saved one",
+     .type = HF_P_STR,
+     .flags = HF_PF_SECRET},
+};
+/* The same without the places where it goes. */
+static const struct hf_param meta_params[] = {
+    {.name = "repo_id",
+     .help = "Repo, as namespace/name",
+     .type = HF_P_STR,
+     .flags = HF_PF_POSITIONAL | HF_PF_REQUIRED},
+    {.name = "filename", .help = "Path in the repo", .type = HF_P_STR, .flags = HF_PF_POSITIONAL | HF_PF_REQUIRED},
+    {.name = "repo_type",
+     .help = "Kind of repo",
+     .deflt = "model",
+     .choices = "model,dataset,space,kernel",
+     .type = HF_P_CHOICE},
+    {.name = "revision", .help = "Branch, tag or commit", .deflt = "main", .type = HF_P_STR},
+    {.name = "token",
+     .help = "User access token to use instead of the saved one",
+     .type = HF_P_STR,
+     .flags = HF_PF_SECRET},
+};
+
+static const struct hf_route snapshot_routes[] = {
     {.method = "GET", .path = "/api/{repo_type}s/{repo_id}/revision/{revision}", .tries = 1},
     {.method = "GET",
      .path = "/api/{repo_type}s/{repo_id}/tree/{revision}",
      .query = "recursive expand",
      .paging = HF_PAGE_LINK},
-    {.method = "HEAD", .path = "/{+repo_id}/resolve/{revision}/{+filename}", .tries = 1},
-    {.method = "GET", .path = "/{+repo_id}/resolve/{revision}/{+filename}"},
+};
+static const struct hf_route file_routes[] = {
+    {.method = "HEAD", .path = "/{repo_id}/resolve/{revision}/{+filename}", .tries = 1},
+    {.method = "GET", .path = "/{repo_id}/resolve/{revision}/{+filename}"},
 };
 
 static const struct hf_task rows[] = {
@@ -264,11 +346,27 @@ static const struct hf_task rows[] = {
                  "hf download HuggingFaceM4/FineVision art/ --repo-type dataset\n"
                  "hf download hf://datasets/HuggingFaceH4/ultrachat_200k",
      .params = HF_TABLE(params),
-     .routes = routes,
-     .route_count = HF_COUNT(routes),
-     .flags = HF_TK_NETWORK | HF_TK_TYPE_PREFIX,
+     .routes = snapshot_routes,
+     .route_count = HF_COUNT(snapshot_routes),
+     .flags = HF_TK_NETWORK | HF_TK_TYPE_PREFIX | HF_TK_COMPOSES,
      .run = run,
-     .api = "hf_hub_download snapshot_download get_hf_file_metadata"},
+     .api = "snapshot_download"},
+    {.name = "hf_hub_download",
+     .summary = "Download one file of a repo.",
+     .params = HF_TABLE(file_params),
+     .routes = file_routes,
+     .route_count = HF_COUNT(file_routes),
+     .flags = HF_TK_NETWORK | HF_TK_NOT_A_COMMAND,
+     .run = run_file,
+     .api = "hf_hub_download"},
+    {.name = "get_hf_file_metadata",
+     .summary = "Where a file of a repo is, and what its bytes are.",
+     .params = HF_TABLE(meta_params),
+     .routes = file_routes,
+     .route_count = 1,
+     .flags = HF_TK_NETWORK | HF_TK_NOT_A_COMMAND,
+     .run = run_meta,
+     .api = "get_hf_file_metadata"},
 };
 
 const struct hf_tasks hf_hub_tasks_download =

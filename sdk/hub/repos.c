@@ -81,7 +81,7 @@ static hf_status record_item(void *arg, json_t *item) {
   struct to_out *t = arg;
   json_t *made;
   TRY(t->shape(t->call, item, &made));
-  return hf_hub_record(t->out, t->call, HF_OUT_ITEM, made);
+  return made ? hf_hub_record(t->out, t->call, HF_OUT_ITEM, made) : HF_OK;
 }
 
 static hf_status begin(struct hf_hub *hub, hf_call *c, const hf_args *args, hf_out *out, struct hf_repo *repo) {
@@ -99,16 +99,27 @@ static bool flag(const hf_args *args, const char *name) {
   return hf_host()->arg_int(args, name, &on) && on;
 }
 
-static hf_status run_info(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+/* type NULL: the argument says. */
+static hf_status describe(hf_call *c, const char *type, const hf_args *args, hf_out *out) {
   struct hf_hub hub;
   struct hf_repo repo;
   json_t *raw, *made;
-  (void)state;
   TRY(begin(&hub, c, args, out, &repo));
+  if (type) repo.type = type;
   TRY(hf_hub_info(&hub, &repo, hf_host()->arg_str(args, "revision", 0), hf_host()->arg_str(args, "expand", 0), &raw));
   hf_status st = hf_hub_shape_info(c, repo.type, raw, &made);
   json_decref(raw);
   return st == HF_OK ? hf_hub_record(out, c, HF_OUT_DICT, made) : st;
+}
+
+static hf_status run_info(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  (void)state;
+  return describe(c, NULL, args, out);
+}
+
+static hf_status run_kernel(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  (void)state;
+  return describe(c, "kernel", args, out);
 }
 
 static hf_status run_tree(hf_call *c, void *state, const hf_args *args, hf_out *out) {
@@ -119,6 +130,23 @@ static hf_status run_tree(hf_call *c, void *state, const hf_args *args, hf_out *
   TRY(begin(&hub, c, args, out, &repo));
   TRY(hf_hub_tree(&hub, &repo, hf_host()->arg_str(args, "revision", 0), hf_host()->arg_str(args, "path", 0),
                   flag(args, "recursive"), flag(args, "expand"), record_item, &t));
+  return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
+}
+
+static hf_status only_path(hf_call *c, const json_t *raw, json_t **out) {
+  (void)c;
+  const char *type = hf_hub_get(raw, "type");
+  *out = type && !strcmp(type, "file") ? json_pack("{s:O}", "path", json_object_get(raw, "path")) : NULL;
+  return HF_OK;
+}
+
+static hf_status run_files(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  struct hf_hub hub;
+  struct hf_repo repo;
+  struct to_out t = {c, out, only_path};
+  (void)state;
+  TRY(begin(&hub, c, args, out, &repo));
+  TRY(hf_hub_tree(&hub, &repo, hf_host()->arg_str(args, "revision", 0), NULL, true, false, record_item, &t));
   return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
 }
 
@@ -198,6 +226,8 @@ static const struct hf_param info_params[] = {
     REVISION,
     {.name = "expand", .help = "Properties to return, comma separated", .type = HF_P_STR},
     TOKEN};
+static const struct hf_param kernel_params[] = {REPO_ID, REVISION, TOKEN};
+static const struct hf_param files_params[] = {REPO_ID, REPO_TYPE, REVISION, TOKEN};
 static const struct hf_param tree_params[] = {REPO_ID,
                                               {.name = "path", .help = "Folder to list", .type = HF_P_STR},
                                               REPO_TYPE,
@@ -220,7 +250,14 @@ static const struct hf_param paths_params[] = {
 static const struct hf_route info_routes[] = {
     {.method = "GET", .path = "/api/{repo_type}s/{repo_id}", .query = "expand", .tries = 1},
     {.method = "GET", .path = "/api/{repo_type}s/{repo_id}/revision/{revision}", .query = "expand", .tries = 1}};
+static const struct hf_route kernel_routes[] = {
+    {.method = "GET", .path = "/api/kernels/{repo_id}", .tries = 1},
+    {.method = "GET", .path = "/api/kernels/{repo_id}/revision/{revision}", .tries = 1}};
 static const struct hf_route tree_routes[] = {{.method = "GET",
+                                               .path = "/api/{repo_type}s/{repo_id}/tree/{revision}",
+                                               .query = "recursive expand",
+                                               .paging = HF_PAGE_LINK},
+                                              {.method = "GET",
                                                .path = "/api/{repo_type}s/{repo_id}/tree/{revision}/{path}",
                                                .query = "recursive expand",
                                                .paging = HF_PAGE_LINK}};
@@ -232,27 +269,44 @@ static const struct hf_route commits_routes[] = {{.method = "GET",
                                                   .path = "/api/{repo_type}s/{repo_id}/commits/{revision}",
                                                   .query = "expand[]=formatted",
                                                   .paging = HF_PAGE_LINK}};
-static const struct hf_route paths_routes[] = {
-    {.method = "POST", .path = "/api/{repo_type}s/{repo_id}/paths-info/{revision}", .tries = 1}};
+static const struct hf_route paths_routes[] = {{.method = "POST",
+                                                .path = "/api/{repo_type}s/{repo_id}/paths-info/{revision}",
+                                                .body = "paths expand",
+                                                .tries = 1}};
 
 #define ROUTES(r) .routes = r, .route_count = HF_COUNT(r)
-#define API_ONLY  HF_TK_NETWORK | HF_TK_NOT_A_COMMAND
+#define API_ONLY  (HF_TK_NETWORK | HF_TK_NOT_A_COMMAND)
 
 static const struct hf_task rows[] = {
     {.name = "repo_info",
      .summary = "Describe a repo of any kind",
      .params = HF_TABLE(info_params),
      ROUTES(info_routes),
-     .flags = API_ONLY,
+     .flags = API_ONLY | HF_TK_COMPOSES,
      .run = run_info,
-     .api = "repo_info kernel_info"},
+     .api = "repo_info"},
+    {.name = "kernel_info",
+     .summary = "Describe a kernel repo",
+     .params = HF_TABLE(kernel_params),
+     ROUTES(kernel_routes),
+     .flags = API_ONLY,
+     .run = run_kernel,
+     .api = "kernel_info"},
+    {.name = "list_repo_files",
+     .summary = "List the paths of all files of a repo",
+     .params = HF_TABLE(files_params),
+     .routes = tree_routes,
+     .route_count = 1,
+     .flags = API_ONLY | HF_TK_COMPOSES,
+     .run = run_files,
+     .api = "list_repo_files"},
     {.name = "list_repo_tree",
      .summary = "List files and folders of a repo",
      .params = HF_TABLE(tree_params),
      ROUTES(tree_routes),
      .flags = API_ONLY,
      .run = run_tree,
-     .api = "list_repo_tree list_repo_files"},
+     .api = "list_repo_tree"},
     {.name = "list_repo_refs",
      .summary = "List branches, tags and other refs of a repo",
      .params = HF_TABLE(refs_params),

@@ -391,6 +391,44 @@ START_TEST(looks) {
 }
 END_TEST
 
+static char records[4096];
+
+static int32_t on_record(void *arg, uint32_t what, const char *json, size_t len) {
+  (void)arg;
+  size_t n = strlen(records);
+  snprintf(records + n, sizeof records - n, "%u %.*s\n", what, (int)len, json);
+  return 0;
+}
+
+static hf_status task(const char *name, const char *args) {
+  struct hf_watch watch = {.struct_size = sizeof watch, .flags = HF_WATCH_RUN_IN_WAIT, .record = on_record};
+  records[0] = 0;
+  hf_op *op = hf_op_start(rt, name, args, &watch);
+  hf_status st = hf_op_wait(op);
+  hf_op_free(op);
+  return st;
+}
+
+START_TEST(tasks_for_programs) {
+  ck_assert_int_eq(task("list_repo_files", "{\"repo_id\":\"me/m\"}"), HF_OK);
+  ck_assert_str_eq(records, "1 {\"path\":\"config.json\"}\n1 {\"path\":\"sub/w.bin\"}\n11 {}\n");
+  ck_assert_int_eq(task("get_hf_file_metadata", "{\"repo_id\":\"me/m\",\"filename\":\"sub/w.bin\"}"), HF_OK);
+  char want[512];
+  snprintf(want, sizeof want,
+           "3 {\"commit_hash\":\"" COMMIT "\",\"etag\":\"" WEIGHTID "\",\"location\":\"%s\",\"size\":11}\n", target);
+  ck_assert_str_eq(records, want);
+  ck_assert_int_eq(task("hf_hub_download", "{\"repo_id\":\"me/m\",\"filename\":\"config.json\"}"), HF_OK);
+  ck_assert_ptr_nonnull(strstr(records, SNAPSHOT "/config.json"));
+  ck_assert_int_eq(task("repo_info", "{\"repo_id\":\"me/m\"}"), HF_OK);
+  ck_assert_int_eq(task("download", "{\"repo_id\":\"me/m\",\"dry_run\":true,\"filenames\":[\"sub/\",\"config.json\"]}"),
+                   HF_OK);
+  ck_assert_str_eq(
+      records,
+      "4 \"[dry-run] Will download 1 files (out of 2) totalling 11.0.\"\n1 {\"file\":\"config.json\",\"size\":\"-\"}\n"
+      "1 {\"file\":\"sub/w.bin\",\"size\":\"11.0\"}\n11 {}\n");
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("hub download");
   TCase *t = tcase_create("download");
@@ -410,6 +448,7 @@ int main(void) {
   tcase_add_test(t, into_a_folder);
   tcase_add_test(t, ranges);
   tcase_add_test(t, looks);
+  tcase_add_test(t, tasks_for_programs);
   suite_add_tcase(s, t);
   return unit_run(s);
 }

@@ -15,6 +15,7 @@ enum {
   HF_TK_LOCAL_FORMAT = 64, /* declares --format, --json, -q itself */
   HF_TK_OURS = 128,       /* not a command of the reference client */
   HF_TK_NOT_A_COMMAND = 256, /* API only: hf_op_start, host->task, `hf api`; no command line */
+  HF_TK_COMPOSES = 1024, /* made of other operations: its routes are theirs */
   HF_TK_TYPE_PREFIX = 512 /* first positional may be "TYPE/ns/name" (models/, datasets/, spaces/ ...) setting repo_type */
 };
 
