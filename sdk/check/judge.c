@@ -131,6 +131,10 @@ static void quiet_environment(const char *home) {
   setenv("HF_HOME", home, 1);
 }
 
+static void say_nothing(void *arg, int32_t level, const char *line) {
+  (void)arg, (void)level, (void)line;
+}
+
 static hf_status open_runtime(const struct session *s, const char *module, hf_runtime **rt) {
   struct hf_kv rows[40] = {{"HF_TRIES", "2"}, {"HF_STALL_TIMEOUT", "3"}, {"HF_CONNECT_TIMEOUT", "3"}};
   static char keys[32][128];
@@ -141,7 +145,8 @@ static hf_status open_runtime(const struct session *s, const char *module, hf_ru
     snprintf(keys[i], sizeof keys[i], "%s%s%s", whole ? "" : module, whole ? "" : ".", kv->key);
     rows[n++] = (struct hf_kv){keys[i], kv->value};
   }
-  struct hf_runtime_opts o = {.struct_size = sizeof o, .settings = HF_TABLE_N(rows, n), .plugin_path = s->plugins};
+  struct hf_runtime_opts o = {
+      .struct_size = sizeof o, .settings = HF_TABLE_N(rows, n), .plugin_path = s->plugins, .log = say_nothing};
   return hf_runtime_new(&o, rt);
 }
 

@@ -105,7 +105,8 @@ static bool send_content(int fd, const struct plan *p, uint64_t from, uint64_t l
   return !chunked || send_all(fd, "0\r\n\r\n", 5);
 }
 
-static bool send_file(int fd, const struct plan *p, const struct request *r, bool fail_now) {
+/* before: requests for this target so far; what fails for ever brings something at first only, so that it ends. */
+static bool send_file(int fd, const struct plan *p, const struct request *r, uint32_t before) {
   const struct behaviour *b = p->b;
   bool part = r->ranged && !b->no_ranges && r->from < p->size;
   uint64_t from = part ? r->from : 0, end = part && r->to < p->size ? r->to + 1 : p->size, len = end - from;
@@ -128,16 +129,16 @@ static bool send_file(int fd, const struct plan *p, const struct request *r, boo
   else
     send_text(fd, "Content-Length: %llu\r\n\r\n", (unsigned long long)promised);
   if (head) return true;
-  if (b->cut && fail_now) {
-    send_content(fd, p, from, len / 2, false);
+  if (b->cut && (!b->fails || before < b->fails)) {
+    if (before < 2) send_content(fd, p, from, len / 2, false);
     return false;
   }
   if (b->shorter) { /* a promise of more than there is, then the end */
-    send_content(fd, p, from, len > 100 ? len - 100 : 0, false);
+    if (!before) send_content(fd, p, from, len > 100 ? len - 100 : 0, false);
     return false;
   }
   if (b->stall) {
-    send_content(fd, p, from, len / 4, false);
+    if (!before) send_content(fd, p, from, len / 4, false);
     sleep(60);
     return false;
   }
@@ -225,7 +226,7 @@ static bool answer(struct conn *k, const char *head, char *rest, size_t have) {
     ok = send_text(k->fd, "HTTP/1.1 302 Found\r\nLocation: /%s/%llu/%llu\r\nContent-Length: 0\r\n\r\n",
                    p.b->loop ? "loop" : "ok", (unsigned long long)p.size, (unsigned long long)p.seed);
   else
-    ok = send_file(k->fd, &p, &r, fail_now);
+    ok = send_file(k->fd, &p, &r, before);
   keep(k->s, &r, -1);
   return ok;
 }

@@ -110,7 +110,6 @@ static void find_tells_the_truth(struct bench *b) {
 }
 
 static void repos_are_apart(struct bench *b) {
-  if (!(b->m->caps & (HF_ST_BLOBS | HF_ST_TREES | HF_ST_REFS))) skipped("it keeps files of one repo");
   struct file f = make_file(b, "config.json", COMMIT_A, 99, 1);
   store_file(b, &f);
   struct hf_name other = {b->other_repo, COMMIT_A, f.path};
@@ -120,7 +119,6 @@ static void repos_are_apart(struct bench *b) {
 }
 
 static void commits_are_apart(struct bench *b) {
-  if (!(b->m->caps & (HF_ST_BLOBS | HF_ST_TREES | HF_ST_REFS))) skipped("it keeps one version of a file");
   struct file a = make_file(b, "config.json", COMMIT_A, 99, 1), c = make_file(b, "config.json", COMMIT_B, 77, 2);
   store_file(b, &a);
   expect_absent(b, &c, "before it was stored");
@@ -533,8 +531,8 @@ static const struct rule rows[] = {
     {"storage/strange-names", strange_names, 0, W, NULL},
     {"storage/long-name", long_name, 0, W, NULL},
     {"storage/names-side-by-side", names_side_by_side, 0, W, NULL},
-    {"storage/repos-are-apart", repos_are_apart, 0, W, NULL},
-    {"storage/commits-are-apart", commits_are_apart, 0, W, NULL},
+    {"storage/repos-are-apart", repos_are_apart, HF_ST_BLOBS, W, NULL},
+    {"storage/commits-are-apart", commits_are_apart, HF_ST_BLOBS, W, NULL},
     {"storage/new-version-is-shown", new_version_is_shown, 0, W, NULL},
     {"storage/ingest-is-invisible", ingest_is_invisible, 0, W, NULL},
     {"storage/abort-shows-nothing", abort_shows_nothing, 0, W, NULL},

@@ -9,7 +9,8 @@
 
 static hf_status on_set_size(hf_call *c, struct hf_sink *s, uint64_t size) {
   struct memory_sink *m = (struct memory_sink *)s;
-  EXPECT(size <= m->room, "set_size said %llu for a smaller file", (unsigned long long)size);
+  EXPECT(s->size != HF_SIZE_UNKNOWN || size <= m->room, "set_size said %llu for a smaller file",
+         (unsigned long long)size);
   pthread_mutex_lock(&m->lock);
   bool other = s->size != HF_SIZE_UNKNOWN && s->size != size;
   if (!other) s->size = size;

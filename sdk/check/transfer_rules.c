@@ -64,8 +64,20 @@ static void unknown_size(struct bench *b) {
 static void unknown_size_without_length(struct bench *b) {
   one_succeeds(b, "chunked", 300000, false);
 }
+/* An adapter of ranges may leave such a server to the next adapter; then it says so. */
 static void server_without_ranges(struct bench *b) {
-  one_succeeds(b, "whole", 20 * MIB, true);
+  struct work *w = work_new(b, HF_TR_DOWNLOAD);
+  struct job *j = add_download(w, "whole", 20 * MIB, 5, true);
+  open_session(w);
+  hf_status st = run(w, j);
+  if (st < 0 && (b->m->caps & HF_TR_RANGES)) {
+    EXPECT(b->h->error(b->c) != NULL, "run failed without a sentence in its call");
+    b->h->clear(b->c);
+  } else {
+    expect_ok(b, st, "run");
+    expect_received(j->sink, 20 * MIB, 5);
+  }
+  close_session(w, st == HF_OK);
 }
 static void follows_redirects(struct bench *b) {
   one_succeeds(b, "redirect", 100000, true);
