@@ -225,6 +225,13 @@ static void write_keys(FILE *f, const struct hf_task *task, const char *list) {
   }
 }
 
+/* "GET /api/models/{repo_id}": whether slashes of an argument stay is no part of the route. */
+static void write_route(FILE *f, const struct hf_route *r) {
+  fprintf(f, "%s ", r->method);
+  for (const char *c = r->path; *c; c++)
+    if (*c != '+' || c == r->path || c[-1] != '{') putc(*c, f);
+}
+
 enum { ROUTES, QUERY, BODY, PARAMS };
 
 /* One column of an operation, as text. */
@@ -238,11 +245,9 @@ static json_t *column(const struct hf_task *task, int which) {
     const char *keys = which == QUERY ? r->query : r->body;
     if (which != ROUTES && !keys) continue;
     fputs(n++ ? " | " : "", m);
-    if (which == ROUTES) {
-      fprintf(m, "%s ", r->method);
-      for (const char *p = r->path; *p; p++)
-        if (*p != '+' || p == r->path || p[-1] != '{') fputc(*p, m);
-    } else
+    if (which == ROUTES)
+      write_route(m, r);
+    else
       write_keys(m, task, keys);
   }
   for (uint32_t i = 0; which == PARAMS && i < cli_param_count(task); i++) {
@@ -258,6 +263,7 @@ static json_t *column(const struct hf_task *task, int which) {
 static json_t *operation(const struct hf_task *task, const char *method, size_t len) {
   json_t *o = json_object();
   bool pages = false;
+  char when[64];
   for (uint32_t i = 0; i < task->route_count; i++) pages = pages || task->routes[i].paging != HF_PAGE_NONE;
   set(o, "method", json_stringn(method, len));
   set_text(o, "kind", task->route_count && !(task->flags & HF_TK_COMPOSES) ? "direct" : "composition");
@@ -265,9 +271,10 @@ static json_t *operation(const struct hf_task *task, const char *method, size_t 
   set(o, "query", column(task, QUERY));
   set(o, "body", column(task, BODY));
   set_text(o, "paginated", pages ? "Link" : "");
-  set(o, "params", column(task, PARAMS));
-  set_text(o, "since", task->since ? task->since : "");
-  set_text(o, "gone", task->gone ? task->gone : "");
+  set(o, "py_params(less token)", column(task, PARAMS));
+  snprintf(when, sizeof when, "%s%s%s%s%s", task->since ? "since=" : "", task->since ? task->since : "",
+           task->since && task->gone ? " " : "", task->gone ? "gone=" : "", task->gone ? task->gone : "");
+  set_text(o, "since/gone/changed", when);
   set_text(o, "task", task->name);
   return o;
 }

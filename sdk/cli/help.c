@@ -275,7 +275,8 @@ void cli_help_group(FILE *f, const struct cli_command *group, const char *path, 
   bool any = false;
   for (size_t i = 0; i < group->count; i++) {
     const struct cli_command *c = &group->children[i];
-    const char *at = c->task && !cli_command_hidden(c) ? c->task->examples : NULL;
+    bool shown = c->task && !cli_command_hidden(c) && !(root && c->task->flags & HF_TK_OURS);
+    const char *at = shown ? c->task->examples : NULL;
     size_t len;
     const char *line = cli_list_next(&at, "\n", &len);
     if (!line) continue;

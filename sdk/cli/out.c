@@ -181,6 +181,7 @@ static void end_table(struct cli_out *out) {
   json_array_clear(out->items);
   json_decref(out->layout);
   out->layout = NULL;
+  out->streamed = 0;
 }
 
 static bool want_object(uint32_t what) {
@@ -192,7 +193,10 @@ static void render(struct cli_out *out, uint32_t what, json_t *value) {
   const char *text = json_string_value(value);
   size_t len = text ? json_string_length(value) : 0;
   switch (what) {
-    case HF_OUT_ITEM: json_array_append(out->items, value); return;
+    case HF_OUT_ITEM:
+      json_array_append(out->items, value);
+      if (!out->task || !(out->task->flags & HF_TK_STREAMS) || !cli_table_stream(out)) return;
+      break;
     case HF_OUT_TABLE_END: end_table(out); break;
     case HF_OUT_LAYOUT:
       json_decref(out->layout);

@@ -52,6 +52,9 @@ static const struct hf_param man_params[] = {
      .flags = HF_PF_POSITIONAL | HF_PF_REPEAT},
 };
 
+static const struct hf_column api_columns[] = {
+    {"method", "method"}, {"verbs_and_routes", "verbs_and_routes"}, {"task", "task"}};
+
 static const struct hf_task rows[] = {
     {.name = "version", .summary = "Print information about the hf version.", .run = run_version},
     {.name = "env", .summary = "Print information about the environment.", .run = cli_task_env},
@@ -63,6 +66,7 @@ static const struct hf_task rows[] = {
      .summary = "List every operation with the requests it makes.",
      .examples = "hf api --json",
      .flags = HF_TK_OURS,
+     .columns = HF_TABLE(api_columns),
      .id_key = "method",
      .run = cli_task_api},
     {.name = "completion",

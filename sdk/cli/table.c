@@ -105,9 +105,9 @@ static void write_ids(struct table *t) {
 
 static void write_lines(struct table *t) {
   find_columns(t);
-  for (size_t c = 0; c < t->columns_count; c++)
+  for (size_t c = 0; c < t->columns_count && !t->out->streamed; c++)
     printf("%s%s", c ? "\t" : "", t->columns[c].title ? t->columns[c].title : t->columns[c].key);
-  putchar('\n');
+  if (!t->out->streamed) putchar('\n');
   json_t *item;
   size_t i, len;
   json_array_foreach(t->out->items, i, item) {
@@ -291,10 +291,36 @@ static void write_padded(struct table *t) {
   if (cut) cli_out_hint(t->out, "Use `--no-truncate` or `--format json` to display full values.");
 }
 
+static void free_table(struct table *t) {
+  for (size_t i = 0; t->cells && i < t->rows * t->columns_count; i++) free(t->cells[i]);
+  for (size_t c = 0; c < t->columns_count; c++) free(t->columns[c].header);
+  free(t->cells);
+  free(t->columns);
+}
+
+bool cli_table_stream(struct cli_out *out) {
+  struct table t = {.out = out};
+  if (out->mode == CLI_HUMAN) return false;
+  if (out->mode == CLI_JSON) {
+    fputs(out->streamed ? ", " : "[", stdout);
+    cli_write_json(stdout, json_array_get(out->items, 0), 0);
+  } else if (out->mode == CLI_QUIET) {
+    write_ids(&t);
+  } else {
+    write_lines(&t);
+  }
+  free_table(&t);
+  json_array_clear(out->items);
+  out->streamed++;
+  return true;
+}
+
 void cli_table_write(struct cli_out *out) {
   struct table t = {.out = out};
   size_t items = json_array_size(out->items);
-  if (out->mode == CLI_JSON) {
+  if (out->streamed) {
+    if (out->mode == CLI_JSON) puts("]");
+  } else if (out->mode == CLI_JSON) {
     cli_write_json(stdout, out->items, 0);
     putchar('\n');
   } else if (!items) {
@@ -306,8 +332,5 @@ void cli_table_write(struct cli_out *out) {
   } else {
     write_padded(&t);
   }
-  for (size_t i = 0; t.cells && i < t.rows * t.columns_count; i++) free(t.cells[i]);
-  for (size_t c = 0; c < t.columns_count; c++) free(t.columns[c].header);
-  free(t.cells);
-  free(t.columns);
+  free_table(&t);
 }

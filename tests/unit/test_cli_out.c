@@ -187,6 +187,28 @@ START_TEST(trees) {
 }
 END_TEST
 
+START_TEST(streamed_items_come_at_once) {
+  static const struct hf_task task = {.name = "x", .summary = "X.", .flags = HF_TK_STREAMS};
+  static const char *const now[] = {"", "id\ta\n1\t2\n3\t4\n", "[{\"id\": 1, \"a\": 2}, {\"id\": 3, \"a\": 4}",
+                                    "1\n3\n"};
+  static const char *const end[] = {"ID A\n-- -\n 1 2\n 3 4\n", "", "]\n", ""};
+  for (int mode = 0; mode < 4; mode++) {
+    struct cli_out *out = cli_out_new((enum cli_mode)mode, false);
+    cli_out_task(out, &task);
+    capture_begin(&seen);
+    cli_out_record(out, HF_OUT_ITEM, "{\"id\": 1, \"a\": 2}", 18);
+    cli_out_record(out, HF_OUT_ITEM, "{\"id\": 3, \"a\": 4}", 18);
+    capture_end(&seen);
+    ck_assert_str_eq(seen.text[0], now[mode]);
+    capture_begin(&seen);
+    cli_out_record(out, HF_OUT_TABLE_END, "{}", 2);
+    capture_end(&seen);
+    ck_assert_str_eq(seen.text[0], end[mode]);
+    cli_out_free(out);
+  }
+}
+END_TEST
+
 START_TEST(empty_listings) {
   expect((const struct step[]){{HF_OUT_LAYOUT, "{\"kind\": \"listing\"}"}, {HF_OUT_TABLE_END, "{}"}, {0, NULL}},
          (const char *const[]){"(empty)\n", "(empty)\n", "", ""}, NULL);
@@ -231,6 +253,7 @@ int main(void) {
   tcase_add_test(t, wide_tables_are_cut);
   tcase_add_test(t, listings);
   tcase_add_test(t, trees);
+  tcase_add_test(t, streamed_items_come_at_once);
   tcase_add_test(t, empty_listings);
   tcase_add_test(t, no_colour_when_asked);
   tcase_add_test(t, records_that_are_no_json_end_the_operation);
