@@ -196,8 +196,8 @@ START_TEST(streamed_items_come_at_once) {
     struct cli_out *out = cli_out_new((enum cli_mode)mode, false);
     cli_out_task(out, &task);
     capture_begin(&seen);
-    cli_out_record(out, HF_OUT_ITEM, "{\"id\": 1, \"a\": 2}", 18);
-    cli_out_record(out, HF_OUT_ITEM, "{\"id\": 3, \"a\": 4}", 18);
+    cli_out_record(out, HF_OUT_ITEM, "{\"id\": 1, \"a\": 2}", 17);
+    cli_out_record(out, HF_OUT_ITEM, "{\"id\": 3, \"a\": 4}", 17);
     capture_end(&seen);
     ck_assert_str_eq(seen.text[0], now[mode]);
     capture_begin(&seen);
