@@ -32,7 +32,7 @@ struct server {
   pthread_t thread;
   pthread_mutex_t lock;
   struct seen seen[SERVE_SEEN_MAX];
-  int count;
+  atomic_int count; /* of seen[] that are complete */
   atomic_int connections, open;
   atomic_bool stop;
   int fds[256];
@@ -141,7 +141,10 @@ static void *serve_connection(void *arg) {
     have -= head;
     bool whole = read_body(c.fd, &s, &buf, &have);
     pthread_mutex_lock(&c.server->lock);
-    if (c.server->count < SERVE_SEEN_MAX) c.server->seen[c.server->count++] = s;
+    if (c.server->count < SERVE_SEEN_MAX) {
+      c.server->seen[c.server->count] = s;
+      atomic_fetch_add(&c.server->count, 1);
+    }
     pthread_mutex_unlock(&c.server->lock);
     keep = whole && c.server->handler(c.server, c.fd, &s) && !atomic_load(&c.server->stop);
   }

@@ -245,7 +245,7 @@ START_TEST(hostile_answers_are_refused) {
   uint64_t t = now_ms();
   ck_assert_int_eq(GET(hostile[_i].path, .tries = 1, .max_body = 1 << 20), hostile[_i].code);
   ck_assert_uint_le(resp.body_len, 1 << 20);
-  ck_assert_uint_lt(now_ms() - t, 3000);
+  ck_assert_uint_lt(now_ms() - t, 2000 + LATE_MS);
   ck_assert_ptr_null(strchr(err()->message, '\x1b'));
   stop();
 }
@@ -473,6 +473,7 @@ static bool fail_first(struct server *s, int fd, const struct seen *r) {
   if (strncmp(how, "close", 5) == 0) return false;
   if (strncmp(how, "limit", 5) == 0) return answer(fd, 429, "RateLimit: \"api\";r=0;t=1\r\nRetry-After: 3600\r\n", "");
   if (strncmp(how, "after", 5) == 0) return answer(fd, 503, "Retry-After: 1\r\n", "");
+  if (strncmp(how, "wait30", 6) == 0) return answer(fd, 503, "Retry-After: 30\r\n", "");
   if (strncmp(how, "date", 4) == 0)
     return answer(fd, 503, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:38 GMT\r\n", "");
   if (strncmp(how, "years", 5) == 0) return answer(fd, 503, "Retry-After: 99999999\r\n", "");
@@ -539,7 +540,7 @@ START_TEST(the_servers_wish_is_honoured) {
   uint64_t t = now_ms();
   ck_assert_int_eq(GET(paths[_i]), HF_OK);
   ck_assert_uint_ge(now_ms() - t, 990);
-  ck_assert_uint_le(now_ms() - t, 2300);
+  ck_assert_uint_le(now_ms() - t, 2100 + LATE_MS);
   stop();
 }
 END_TEST
@@ -591,7 +592,7 @@ START_TEST(silence_ends_an_exchange) {
   uint64_t t = now_ms();
   ck_assert_int_eq(GET(paths[_i], .tries = 1), HF_ETIMEDOUT);
   ck_assert_uint_ge(now_ms() - t, 950);
-  ck_assert_uint_le(now_ms() - t, 1300);
+  ck_assert_uint_le(now_ms() - t, 1250 + LATE_MS);
   ck_assert_str_eq(err()->cls, "ReadTimeout");
   ck_assert_uint_eq(err()->retryable, 1);
   stop();
@@ -603,7 +604,7 @@ START_TEST(an_exchange_has_its_time) {
   uint64_t t = now_ms();
   ck_assert_int_eq(GET("/drip", .tries = 1, .timeout_ms = 300), HF_ETIMEDOUT);
   ck_assert_uint_ge(now_ms() - t, 290);
-  ck_assert_uint_le(now_ms() - t, 500);
+  ck_assert_uint_le(now_ms() - t, 400 + LATE_MS);
   stop();
 }
 END_TEST
@@ -614,16 +615,17 @@ static void *cancel_soon(void *arg) {
   return NULL;
 }
 
-START_TEST(cancelling_ends_it_within_100_ms) {
+START_TEST(cancelling_ends_it_soon) {
   static const char *const paths[] = {"/head", "/body", "/drip"};
   start(NULL, stall);
   pthread_t t;
   uint64_t from = now_ms();
   pthread_create(&t, NULL, cancel_soon, call);
   ck_assert_int_eq(GET(paths[_i]), HF_ECANCELED);
-  ck_assert_uint_ge(now_ms() - from, 190);
-  ck_assert_uint_le(now_ms() - from, 300);
+  from = now_ms() - from;
   pthread_join(t, NULL);
+  ck_assert_uint_ge(from, 190);
+  ck_assert_uint_le(from, 300 + LATE_MS);
   stop();
 }
 END_TEST
@@ -634,9 +636,10 @@ START_TEST(cancelling_ends_a_pause) {
   pthread_t t;
   uint64_t from = now_ms();
   pthread_create(&t, NULL, cancel_soon, call);
-  ck_assert_int_eq(GET("/limit"), HF_ECANCELED);
-  ck_assert_uint_le(now_ms() - from, 300);
+  ck_assert_int_eq(GET("/wait30"), HF_ECANCELED);
+  from = now_ms() - from;
   pthread_join(t, NULL);
+  ck_assert_uint_le(from, 300 + LATE_MS);
   stop();
 }
 END_TEST
@@ -797,7 +800,7 @@ int main(void) {
   tcase_add_test(t, all_workers_wait_when_one_was_told_to);
   tcase_add_loop_test(t, silence_ends_an_exchange, 0, 2);
   tcase_add_test(t, an_exchange_has_its_time);
-  tcase_add_loop_test(t, cancelling_ends_it_within_100_ms, 0, 3);
+  tcase_add_loop_test(t, cancelling_ends_it_soon, 0, 3);
   tcase_add_test(t, cancelling_ends_a_pause);
   tcase_add_test(t, offline_means_no_connection);
   tcase_add_test(t, nobody_there);
