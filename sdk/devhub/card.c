@@ -50,6 +50,22 @@ static json_t *plain_scalar(const char *s, size_t size) {
   return scalar_string(s, size);
 }
 
+/* \xXX, \uXXXX and \UXXXXXXXX as UTF-8; returns how much of s was used, 0 if it is no such escape. */
+static size_t code_escape(struct text *t, const char *s) {
+  size_t digits = *s == 'x' ? 2 : *s == 'u' ? 4 : *s == 'U' ? 8 : 0;
+  char hex[9] = "";
+  if (!digits || strnlen(s + 1, digits) < digits) return 0;
+  memcpy(hex, s + 1, digits);
+  if (strspn(hex, "0123456789abcdefABCDEF") != digits) return 0;
+  unsigned long c = strtoul(hex, NULL, 16);
+  if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0;
+  int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+  static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
+  dh_text_addf(t, "%c", (int)(first[more] | (c >> (6 * more))));
+  while (more--) dh_text_addf(t, "%c", (int)(0x80 | ((c >> (6 * more)) & 0x3f)));
+  return digits + 1;
+}
+
 /* A quoted scalar at *s; *s is left behind the closing quote. NULL if it does not end. */
 static json_t *quoted_scalar(const char **s) {
   static const char from[] = "ntr0\"\\/", to[] = "\n\t\r\0\"\\/";
@@ -58,7 +74,10 @@ static json_t *quoted_scalar(const char **s) {
   const char *p = *s + 1;
   for (; *p && (*p != quote || (quote == '\'' && p[1] == '\'')); p++) {
     const char *escape = quote == '"' && *p == '\\' && p[1] ? strchr(from, p[1]) : NULL;
-    if (escape) {
+    size_t code = quote == '"' && *p == '\\' && p[1] ? code_escape(&t, p + 1) : 0;
+    if (code) {
+      p += code;
+    } else if (escape) {
       dh_text_add(&t, &to[escape - from], 1);
       p++;
     } else {

@@ -4,6 +4,8 @@
 #include "commands.h"
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,8 @@ bool dh_client_open(struct client *c, const char *url) {
       if (c->fd >= 0 && connect(c->fd, a->ai_addr, a->ai_addrlen) != 0) dh_client_close(c);
     }
   if (list) freeaddrinfo(list);
+  int on = 1; /* head and body are two writes: without this each exchange waits for a delayed acknowledgement */
+  if (c->fd >= 0) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (c->fd < 0) fprintf(stderr, "hf-devhub: no server answers at %s: %s\n", url, strerror(errno));
   return c->fd >= 0;
 }

@@ -170,7 +170,8 @@ static struct MHD_Response *response_make(struct body *b) {
     struct generated *g = malloc(sizeof *g);
     if (!g) return NULL;
     *g = (struct generated){b->seed, b->first};
-    response = MHD_create_response_from_callback(b->length, GENERATED_BLOCK, generated_read, g, free);
+    size_t block = b->length < GENERATED_BLOCK ? (size_t)b->length + 1 : GENERATED_BLOCK;
+    response = MHD_create_response_from_callback(b->length, block, generated_read, g, free);
     if (!response) free(g);
   } else {
     char *data = b->data;
@@ -254,7 +255,7 @@ static void completed(void *arg, struct MHD_Connection *connection, void **state
   (void)arg;
   *state = NULL;
   if (!r) return;
-  if (!r->taken_over) {
+  if (r->log_number && !r->taken_over) {
     bool whole = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     uint64_t length = r->method == METHOD_HEAD ? 0 : r->reply.body.length, sent = length;
     if (!whole) {
