@@ -174,7 +174,7 @@ hf_status hf_part_open(hf_call *c, struct hf_leases *leases, const char *dir, co
   hf_part_sweep(leases, dir);
   TRY(part_new(c, leases, dir, key, in, &p));
   hf_part_sink(p);
-  if (in->size > HF_PART_SMALL) {
+  if (in->size >= HF_PART_SMALL) {
     p->lease = hf_lease_claim(leases, dir, key);
     if (!p->lease) {
       hf_status st = hf_lease_get(c, leases, dir, key, LEASE_TTL_MS, false, &p->lease);

@@ -142,7 +142,7 @@ struct hf_part {
   char name[HF_NAME_ROOM];
   uint64_t size;
 };
-#define HF_PART_SMALL (1u << 20)
+#define HF_PART_SMALL (1u << 20) /* below, a file is fetched again rather than resumed */
 hf_status hf_part_open(hf_call *, struct hf_leases *, const char *dir, const char *key, const struct hf_ingest *,
                        struct hf_part **);
 hf_status hf_part_flush(hf_call *, struct hf_part *);                                     /* content durable */
