@@ -115,18 +115,25 @@ void dh_control_rename(struct request *r) {
   json_decref(body);
 }
 
+/* A list replaces the rules, a single rule is added to them; with a bad one among them nothing changes. */
 static void faults_set(struct request *r) {
-  json_error_t e;
-  json_t *body = json_loadb(r->body.data ? r->body.data : "", r->body.size, JSON_REJECT_DUPLICATES, &e), *rule;
-  char problem[256] = "the body must be a rule or a list of rules";
-  bool one = json_is_object(body), ok = one || json_is_array(body);
-  size_t count = one ? 1 : json_array_size(body);
-  for (size_t i = 0; ok && i < count; i++) {
-    struct fault f;
-    rule = one ? body : json_array_get(body, i);
-    ok = dh_fault_json(&f, rule, problem) && dh_fault_add(&r->server->faults, &f);
+  json_t *body = json_loadb(r->body.data ? r->body.data : "", r->body.size, JSON_REJECT_DUPLICATES, NULL);
+  char problem[256] = "the body must be a rule, or a list of rules not longer than the server holds";
+  bool one = json_is_object(body), ok = one || (json_is_array(body) && json_array_size(body) <= RULES_MAX);
+  size_t count = one ? 1 : ok ? json_array_size(body) : 0, read = 0;
+  struct fault *rules = calloc(count + 1, sizeof *rules);
+  ok = ok && rules;
+  while (ok && read < count) {
+    ok = dh_fault_json(&rules[read], one ? body : json_array_get(body, read), problem);
+    if (ok) read++;
   }
   json_decref(body);
+  if (ok && !one) dh_fault_clear(&r->server->faults);
+  for (size_t i = 0; i < read; i++) {
+    if (ok) ok = dh_fault_add(&r->server->faults, &rules[i]);
+    if (!ok) dh_fault_free(&rules[i]);
+  }
+  free(rules);
   if (ok) dh_reply_json(r, 200, dh_fault_list(&r->server->faults));
   if (!ok) dh_reply_error(r, 400, NULL, "Bad fault: %s", problem);
 }

@@ -50,6 +50,18 @@ static void signature(const struct server *s, const char *path, const char *expi
   if (!dh_hmac(s->cdn_key, sizeof s->cdn_key, message, out)) out[0] = 0;
 }
 
+/* The CDN's origin as this client can reach it: a server bound to every address is known by the name it was called. */
+static void cdn_origin(const struct request *r, struct text *t) {
+  const char *url = r->server->url[ORIGIN_CDN], *host = dh_request_header(r, "Host");
+  bool wildcard = strncmp(url, "http://0.0.0.0:", 15) == 0 || strncmp(url, "http://[::]:", 12) == 0;
+  const char *port = strrchr(url, ':'), *end = host ? strrchr(host, ':') : NULL;
+  if (wildcard && end && end - host < 256 && !strpbrk(host, "/?#<>\"'\\ ")) {
+    dh_text_addf(t, "http://%.*s%s", (int)(end - host), host, port);
+  } else {
+    dh_text_str(t, url);
+  }
+}
+
 static void redirect_to_cdn(struct request *r, const struct entry *e) {
   char path[160], expires[24], signed_hex[65];
   struct text t = {0};
@@ -57,7 +69,8 @@ static void redirect_to_cdn(struct request *r, const struct entry *e) {
   snprintf(path, sizeof path, "%.2s/%.2s/%s", sha256, sha256 + 2, sha256);
   snprintf(expires, sizeof expires, "%lld", (long long)time(NULL) + r->server->cdn_seconds);
   signature(r->server, path, expires, signed_hex);
-  dh_text_addf(&t, "%s/repos/%s?response-content-disposition=", r->server->url[ORIGIN_CDN], path);
+  cdn_origin(r, &t);
+  dh_text_addf(&t, "/repos/%s?response-content-disposition=", path);
   char *shown = disposition(e->path);
   dh_text_percent(&t, shown ? shown : "", "");
   free(shown);

@@ -2,10 +2,11 @@
 # Link targets are followed as a client does: as they are.
 # Errors are checked with their code, message and request id.
 import re
+import tempfile
 import unittest
 import urllib.parse
 
-from devhub import Hub
+from devhub import Hub, write
 
 
 def next_link(answer):
@@ -49,6 +50,65 @@ class Api(unittest.TestCase):
         sizes = {s["rfilename"]: s for s in self.hub.get("/api/models/acme/tiny?blobs=true").json()["siblings"]}
         self.assertEqual(sum(s["size"] for s in sizes.values()), info["usedStorage"])
         self.assertEqual(set(sizes["model.safetensors"]["lfs"]), {"sha256", "size", "pointerSize"})
+
+    def card(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, "README.md", text.encode())
+            self.hub.add("acme/card", "--type", "space", folder, "--private")
+        return self.hub.get("/api/spaces/acme/card?expand=cardData", authorization="Bearer hf_secret_me").json().get("cardData")
+
+    def test_cards(self):
+        whole = """---
+# comment
+license: "apache-2.0"   # why
+language:
+  - en
+  - 'it''s'
+tags: [a, "b, c", 3, {k: v}]
+n: 3
+f: -1.5e3
+yes: true
+nothing:
+tilde: ~
+version: 1.2.3
+date: 2024-01-02
+url: https://example.com/a:b
+text: |
+  line one
+    indented
+
+  line three
+folded: >-
+  joined
+  words
+long: words that
+  go on
+model-index:
+- name: m
+  results:
+  - task:
+      type: t
+    metrics:
+    - {type: acc, value: 0.5}
+    - type: f1
+      value: 7
+emoji: "\\U0001F331\\u00e9\\n"
+---
+# Body
+key: not yaml
+"""
+        self.assertEqual(self.card(whole), {
+            "license": "apache-2.0", "language": ["en", "it's"], "tags": ["a", "b, c", 3, {"k": "v"}], "n": 3, "f": -1500.0, "yes": True,
+            "nothing": None, "tilde": None, "version": "1.2.3", "date": "2024-01-02", "url": "https://example.com/a:b",
+            "text": "line one\n  indented\n\nline three\n", "folded": "joined words", "long": "words that go on",
+            "model-index": [{"name": "m", "results": [{"task": {"type": "t"}, "metrics": [{"type": "acc", "value": 0.5},
+                                                                                            {"type": "f1", "value": 7}]}]}],
+            "emoji": "\U0001F331\u00e9\n"})
+        deep = "---\n" + "".join(" " * i + "a:\n" for i in range(40)) + "---\n"
+        for broken in ("no front matter", "---\na: 1\n", "---\n- a\n---\n", "---\na: [1, 2\n---\n", "---\na: 'x\n---\n", deep,
+                       "---\na: " + "[" * 5000 + "\n---\n", "---\na: 1\n  b: 2\n---\n"):
+            self.assertIsNone(self.card(broken), broken[:60])
+        self.assertEqual(self.card("---\r\na: 1\r\n---\r\n"), {"a": 1})
 
     def test_other_types(self):
         self.assertIn("task_categories:text-classification", self.hub.get("/api/datasets/acme/words").json()["tags"])

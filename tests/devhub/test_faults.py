@@ -169,6 +169,14 @@ class Faults(unittest.TestCase):
         self.hub.run("fault", "--clear")
         self.assertEqual(request(location).status, 200)
 
+    def test_a_list_replaces_a_rule_is_added(self):
+        kinds = lambda body: [r["kind"] for r in self.hub.request("/_devhub/faults", method="POST", body=json.dumps(body)).json()]
+        self.assertEqual(kinds([{"kind": "cut"}, {"kind": "flip", "match": {"path": "*/x", "method": "GET"}}]), ["cut", "flip"])
+        self.assertEqual(kinds({"kind": "slow", "count": 0}), ["cut", "flip", "slow"])
+        self.assertEqual(self.hub.request("/_devhub/faults", method="POST", body='[{"kind":"slow"},{"kind":"bad"}]').status, 400)
+        self.assertEqual(len(json.loads(self.hub.run("fault"))), 3)
+        self.assertEqual(kinds([]), [])
+
     def test_a_fault_in_the_header_for_the_cdn_only(self):
         headers = {"X-Devhub-Fault": "kind=flip;offset=0;origin=cdn"}
         answer = request(self.hub.url + "/acme/f/resolve/main/big.bin", headers=headers)

@@ -115,6 +115,16 @@ class Files(unittest.TestCase):
         self.assertEqual(hub.get(answer.headers["location"]).body, self.small)
         hub.close()
 
+    def test_a_server_on_every_address(self):
+        hub = Hub("--host", "0.0.0.0")
+        url = hub.url.replace("0.0.0.0", "127.0.0.1")
+        hub.url = url
+        hub.add("acme/made", "--generate", "size=10")
+        location = hub.get("/acme/made/resolve/main/file.bin").headers["location"]
+        self.assertTrue(location.startswith("http://127.0.0.1:" + hub.cdn.split(":")[2] + "/"))
+        self.assertEqual(len(request(location).body), 10)
+        hub.close()
+
     def test_log(self):
         self.hub.reset()
         self.hub.get("/acme/files/resolve/main/small.txt?download=true", range="bytes=1-3", authorization="Bearer hf_secret_me",
