@@ -134,7 +134,7 @@ static hf_status fake_note_write(hf_call *c, struct hf_sink *s, const void *buf,
     memset(b->note + b->note_len, 0, (size_t)off + len - b->note_len);
     b->note_len = (size_t)off + len;
   }
-  memcpy(b->note + off, buf, len);
+  if (len) memcpy(b->note + off, buf, len);
   pthread_mutex_unlock(&fake.lock);
   return HF_OK;
 }

@@ -47,7 +47,9 @@ static hf_status on_done(hf_call *c, void *arg, struct hf_fetch_file *f, uint32_
   (void)arg;
   ended[i]++;
   ends[i] = st;
+  pthread_mutex_lock(&fake.lock);
   if (st == HF_OK && !fake_published(f->etag, NULL)) ended_early++;
+  pthread_mutex_unlock(&fake.lock);
   if (st == HF_OK) ck_assert(file && file->path);
   return done_answers;
 }
