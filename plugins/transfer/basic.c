@@ -26,9 +26,10 @@ static hf_status basic_open(hf_call *c, const struct hf_tr_batch *batch, void **
 }
 
 /* A signed address expires: 401 or 403 from it may be cured by a fresh one. */
+/* Worth another address: a 401 or 403 that says no more than that. A gated or missing repo stays so. */
 static int refused(hf_call *c) {
   const struct hf_error *e = H->error(c);
-  return e && (e->http_status == 401 || e->http_status == 403);
+  return e && e->code == HF_EAUTH && (e->http_status == 401 || e->http_status == 403);
 }
 
 static hf_status download(hf_call *c, const struct hf_tr_batch *batch, struct hf_tr_file *file) {

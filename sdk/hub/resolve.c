@@ -85,10 +85,11 @@ static hf_status ask(struct hf_hub *hub, const char **url, bool patient, struct 
                      *url);
 }
 
-static const char *xet_hash(hf_call *c, const struct hf_http_resp *resp) {
-  const char *hash = hf_hub_header(resp, "x-xet-hash"), *link = hf_hub_header(resp, "link");
-  bool route = hf_hub_header(resp, "x-xet-refresh-route") || (link && strstr(link, "xet-auth"));
-  return route && hf_hub_is_hex(hash, 64) ? hf_host()->intern(c, hash, 64) : NULL;
+/* Stored by Xet: the resolve address serves it over HTTP, the address in the answer need not. */
+static bool by_xet(const struct hf_http_resp *resp) {
+  const char *link = hf_hub_header(resp, "link");
+  return hf_hub_header(resp, "x-xet-hash") &&
+         (hf_hub_header(resp, "x-xet-refresh-route") || (link && strstr(link, "xet-auth")));
 }
 
 hf_status hf_hub_head(struct hf_hub *hub, const struct hf_repo *repo, const char *revision, const char *path,
@@ -110,8 +111,9 @@ hf_status hf_hub_head(struct hf_hub *hub, const struct hf_repo *repo, const char
   m->commit = hf_hub_header(&resp, "x-repo-commit");
   m->etag = plain_etag(c, etag ? etag : hf_hub_header(&resp, "etag"));
   m->size = number(size ? size : target ? NULL : hf_hub_header(&resp, "content-length"));
-  m->xet_hash = xet_hash(c, &resp);
-  m->url = m->xet_hash ? first : target ? target : url;
+  const char *hash = hf_hub_header(&resp, "x-xet-hash");
+  m->xet_hash = by_xet(&resp) && hf_hub_is_hex(hash, 64) ? hash : NULL;
+  m->url = by_xet(&resp) ? first : target ? target : url;
   if (!m->commit)
     return hf_hub_fail(c, HF_EPROTO, "FileMetadataError",
                        "Response from %s is missing the 'X-Repo-Commit' header, so it does not seem to be served by a "

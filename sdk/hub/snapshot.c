@@ -232,6 +232,11 @@ static hf_status run(struct snap *n, const char **path, struct hf_hub_plan **pla
   tell(n, HF_EV_BEGIN, hf_hub_text(n->hub->call, "%sFetching %u files", n->w->dry_run ? "[dry-run] " : "", n->count));
   st = n->w->dry_run ? plan(n, plans, count) : fetch(n);
   tell(n, HF_EV_END, NULL);
+  if (st == HF_ENET ||
+      st == HF_ETIMEDOUT) { /* the first to notice that the Hub is out of reach, when all else was kept */
+    TRY(hf_hub_fall_back(n->hub, st, &e));
+    return hf_hub_no_copy(n->hub, &e);
+  }
   if (st != HF_OK || n->w->dry_run) return st;
   hf_hub_save_commit(n->hub, n->w, &n->s, n->commit);
   return hf_hub_folder(n->hub, n->w, &n->s, n->commit, path);
