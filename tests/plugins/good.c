@@ -197,9 +197,10 @@ static const struct hf_module *const modules[] = {
 #else
 #define NOTE_PRIORITY PRIORITY
 #endif
-#define NOTE_ROWS                                                                                \
-  {HF_KIND_TRANSFER, NOTE_PRIORITY, HF_TR_DOWNLOAD, NAME, ""},                                   \
-      {HF_KIND_TASKS, PRIORITY, 0, NAME, COMMANDS}, { HF_KIND_PROVIDER, PRIORITY, 0, NAME, "" }
+#define NOTE_ROWS                                                                                              \
+  {HF_KIND_TRANSFER, NOTE_PRIORITY, HF_TR_DOWNLOAD, NAME, ""}, {HF_KIND_TASKS, PRIORITY, 0, NAME, COMMANDS}, { \
+    HF_KIND_PROVIDER, PRIORITY, 0, NAME, ""                                                                    \
+  }
 
 #if defined BAD_NO_NOTE || defined BAD_NOTE_NAME || defined BAD_MAGIC || defined BAD_SIZE || defined BAD_MIN_HOST || \
     defined BAD_NO_MODULES || defined BAD_SYMBOL || defined BAD_NO_LOAD || defined BAD_NOTE_COUNT

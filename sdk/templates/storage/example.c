@@ -1,7 +1,9 @@
 /* example.c - a storage backend that keeps each file of a commit as a plain file:
  *   ROOT/TYPE--NS--NAME/COMMIT/path/of/file        (bytes that are still arriving: ROOT/.part/)
  * The smallest honest backend: no blobs, refs, trees or leases, so it sets no capability bit for them. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <hf/storage.h>
 
 #include <errno.h>
