@@ -109,7 +109,7 @@ static hf_status fake_pread(hf_call *c, struct hf_sink *s, void *buf, size_t len
   size_t n = off >= b->size ? 0 : b->size - off < len ? (size_t)(b->size - off) : len;
   fake.read_back += n;
   pthread_mutex_unlock(&fake.lock);
-  memcpy(buf, b->data + off, n);
+  if (n) memcpy(buf, b->data + off, n);
   *got = n;
   return HF_OK;
 }
@@ -299,7 +299,7 @@ static hf_status fake_source_pread(hf_call *c, struct hf_source *s, void *buf, s
   struct fake_source *f = (struct fake_source *)s;
   (void)c;
   *got = off >= f->size ? 0 : f->size - off < len ? (size_t)(f->size - off) : len;
-  memcpy(buf, f->data + off, *got);
+  if (*got) memcpy(buf, f->data + off, *got);
   return HF_OK;
 }
 

@@ -2,6 +2,7 @@
  * stores that take bytes in order or in parts, and that nothing is sealed that was not verified.
  * Runs against the store of fakes.h. */
 #include "fakes.h"
+#include "sink.h"
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
@@ -35,7 +36,7 @@ static void published_right(size_t size) {
   struct fake_blob *b = fake_published(etag, NULL);
   ck_assert_ptr_nonnull(b);
   ck_assert_uint_eq(b->size, size);
-  ck_assert(!size || memcmp(b->data, data, size) == 0);
+  if (size) ck_assert_int_eq(memcmp(b->data, data, size), 0);
 }
 
 static void close_right(struct hf_sink *s, size_t size) {
@@ -297,7 +298,6 @@ static struct hf_sink *crash(void) {
   return NULL;
 }
 
-static struct hf_sink *volatile lost;
 
 START_TEST(resume_after_a_kill_keeps_almost_all) {
   size_t size = 64 * MIB;
@@ -311,7 +311,12 @@ START_TEST(resume_after_a_kill_keeps_almost_all) {
   ck_assert_msg(held >= written - written / 100, "%llu of %llu", (unsigned long long)held, (unsigned long long)written);
   fill_gaps(s);
   close_right(s, size);
-  lost = dead; /* with the process that it stands for; reachable, so that nobody calls it a leak */
+  struct hf_wrap *lost = (struct hf_wrap *)dead; /* goes with the process that it stands for */
+  hf_frontier_free(lost);
+  hf_ranges_free(&lost->held);
+  hf_mem_free(lost->open);
+  free(lost->raw);
+  hf_mem_free(lost);
   over();
 }
 END_TEST
