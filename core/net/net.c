@@ -38,6 +38,7 @@ static void stack_close(void *net) {
   free(s->client_cert);
   free(s->client_key);
   free(s->ca_file);
+  pthread_cond_destroy(&s->slot_free);
   pthread_mutex_destroy(&s->lock);
   free(s);
 }
@@ -46,6 +47,7 @@ static void configure(struct stack *s, const struct hf_net_config *c) {
   s->flags = c->flags;
   s->stall_ms = c->stall_ms != 0 ? c->stall_ms : 30000;
   s->connect_ms = c->connect_ms != 0 ? c->connect_ms : 10000;
+  s->per_host = c->per_host != 0 ? c->per_host : 16;
   s->rate[0] = c->rate_down;
   s->rate[1] = c->rate_up;
   s->client_cert = copy(c->client_cert);
@@ -62,6 +64,7 @@ static hf_status stack_open(const struct hf_host *host, const struct hf_net_conf
   if (s == NULL) return HF_ENOMEM;
   s->host = host;
   pthread_mutex_init(&s->lock, NULL);
+  cond_init(&s->slot_free);
   s->epoll = epoll_create1(EPOLL_CLOEXEC);
   s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   configure(s, config);
@@ -72,7 +75,6 @@ static hf_status stack_open(const struct hf_host *host, const struct hf_net_conf
     return HF_ENOMEM;
   }
   curl_multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-  curl_multi_setopt(s->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)(config->per_host != 0 ? config->per_host : 16));
   curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 64L);
   const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
   if (v->ssl_version != NULL && strncmp(v->ssl_version, "OpenSSL/", 8) == 0) {

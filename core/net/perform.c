@@ -14,18 +14,14 @@
 struct turn { /* what the worker knows beside the exchange */
   hf_call *call;
   struct exchange *x;
-  uint64_t begin_ns;
+  uint64_t begin_ns, free_ns; /* free: since when the worker has nothing to do */
   bool head_given, ending, enough;
   hf_status st;
 };
 
 static void wait_tick(struct exchange *x) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += TICK_NS;
-  if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
   x->waiting = true;
-  pthread_cond_timedwait(&x->cond, &x->lock, &until);
+  cond_wait_tick(&x->cond, &x->lock);
   x->waiting = false;
 }
 
@@ -73,6 +69,7 @@ static void give_head(struct turn *t) {
     st = x->req->on_head(x->req->arg, x->head_status, rows, x->head_count);
     free(rows);
   }
+  t->free_ns = stack_now_ns();
   pthread_mutex_lock(&x->lock);
   if (st != HF_OK) end_early(t, st);
 }
@@ -85,6 +82,7 @@ static void give_body(struct turn *t, struct chunk *c) {
   hf_status st = x->req->on_body(x->req->arg, c->data, c->len);
   if (st == HF_OK) st = pace(t->call, s, 0, c->len);
   chunk_put(s, c);
+  t->free_ns = stack_now_ns();
   pthread_mutex_lock(&x->lock);
   if (st != HF_OK) end_early(t, st);
 }
@@ -99,6 +97,7 @@ static void fill_out(struct turn *t) {
     st = x->req->on_send(x->req->arg, c->data, CHUNK_SIZE, &c->len);
     if (st == HF_OK) st = pace(t->call, s, 1, c->len);
   }
+  t->free_ns = stack_now_ns();
   pthread_mutex_lock(&x->lock);
   if (st != HF_OK || c->len == 0) {
     x->send_end = true;
@@ -118,6 +117,7 @@ static void look_at_clock(struct turn *t) {
   const struct hf_host *host = x->stack->host;
   pthread_mutex_unlock(&x->lock);
   uint64_t now = stack_now_ns(), touched = atomic_load_explicit(&x->touched_ns, memory_order_relaxed);
+  if (touched < t->free_ns) touched = t->free_ns; /* a slow sink or source is not a silent server */
   uint32_t stall = req->stall_ms != 0 ? req->stall_ms : x->stack->stall_ms;
   hf_status st = host->check(t->call);
   if (st != HF_OK) {
@@ -192,14 +192,8 @@ static void give_back(struct exchange *x) {
 
 static struct exchange *exchange_new(struct stack *s, const struct hf_net_req *req) {
   struct exchange *x = calloc(1, sizeof(*x));
-  pthread_condattr_t attr;
-  if (x == NULL || pthread_condattr_init(&attr) != 0) {
-    free(x);
-    return NULL;
-  }
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&x->cond, &attr);
-  pthread_condattr_destroy(&attr);
+  if (x == NULL) return NULL;
+  cond_init(&x->cond);
   pthread_mutex_init(&x->lock, NULL);
   x->stack = s;
   x->req = req;
@@ -212,8 +206,14 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   struct stack *s = net;
   *result = (struct hf_net_result){.struct_size = sizeof(*result), .sent_nothing = 1};
   if (stack_start(s) != HF_OK) return s->host->failf(call, HF_ENOMEM, "cannot start the network thread");
+  struct slot *slot;
+  hf_status waited = slot_take(call, s, req->url, &slot);
+  if (waited != HF_OK) return waited;
   struct exchange *x = exchange_new(s, req);
-  if (x == NULL) return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
+  if (x == NULL) {
+    slot_give(s, slot);
+    return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
+  }
   struct turn t = {.call = call, .x = x, .begin_ns = stack_now_ns()};
   t.st = request_prepare(call, x);
   if (t.st == HF_OK) {
@@ -230,5 +230,6 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   }
   result->ms = (double)(stack_now_ns() - t.begin_ns) / 1e6;
   give_back(x);
+  slot_give(s, slot);
   return t.st;
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#define TICK_NS          50000000u /* how often the clock is looked at while a worker waits */
 #define CHUNK_SIZE       ((size_t)256 * 1024)
 #define HEADER_LINE_MAX  ((size_t)64 * 1024)
 #define HEADER_BYTES_MAX ((size_t)1024 * 1024)
@@ -25,12 +26,19 @@ struct chunk_queue {
   size_t bytes;
 };
 
+/* A host with exchanges running or waiting for their turn. */
+#define SLOT_HOSTS 64u
+struct slot {
+  uint64_t host;
+  uint32_t busy, users;
+};
+
 struct proxy_rules;
 struct trust;
 
 struct stack {
   const struct hf_host *host;
-  uint32_t flags, stall_ms, connect_ms;
+  uint32_t flags, stall_ms, connect_ms, per_host;
   char *client_cert, *client_key, *ca_file;
   struct proxy_rules *proxies;
   struct trust *trust;      /* NULL: libcurl's TLS library is not OpenSSL, its own store is used */
@@ -51,6 +59,8 @@ struct stack {
   uint32_t idle_count;
   struct chunk *idle_chunks;
   uint32_t idle_chunk_count;
+  struct slot slots[SLOT_HOSTS];
+  pthread_cond_t slot_free;
 };
 
 enum { MAIL_START = 1, MAIL_RESUME_RECV = 2, MAIL_RESUME_SEND = 4, MAIL_END = 8 };
@@ -96,6 +106,8 @@ void stack_stop(struct stack *);
 void stack_mail(struct exchange *, uint32_t mail);
 void stack_mark_dirty(struct exchange *);
 uint64_t stack_now_ns(void);
+void cond_init(pthread_cond_t *);                         /* on the monotonic clock */
+void cond_wait_tick(pthread_cond_t *, pthread_mutex_t *); /* at most TICK_NS */
 struct chunk *chunk_get(struct stack *);
 void chunk_put(struct stack *, struct chunk *);
 void chunk_push(struct chunk_queue *, struct chunk *);
@@ -109,6 +121,10 @@ int note_progress(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
 /* perform.c: the worker's side */
 hf_status stack_perform(hf_call *, void *, const struct hf_net_req *, struct hf_net_result *);
+
+/* slots.c: waits for this URL's host to have room; give back what was taken. *slot may be NULL. */
+hf_status slot_take(hf_call *, struct stack *, const char *url, struct slot **);
+void slot_give(struct stack *, struct slot *);
 
 /* request.c: a curl handle set up for a request */
 hf_status request_prepare(hf_call *, struct exchange *);

@@ -140,6 +140,7 @@ static hf_status exchange(struct http *h, bool *again) {
   *again = false;
   TRY(netstack_open(h->call, &net, &stack));
   TRY(find_way(h));
+  if (h->patient) TRY(netstack_wait(h->call, h->url));
   if (h->req.dst != NULL) http_range_next(h);
   h->own_failure = false;
   h->body_at = h->dropped = 0;
@@ -284,11 +285,11 @@ static bool complete(const struct http *h) {
 static hf_status repeat(struct http *h) {
   int64_t policy = hf_config_int(h->call->rt, "HF_TRIES", 6);
   uint32_t tries = h->req.tries != 0 ? h->req.tries : policy > 0 && policy < 100 ? (uint32_t)policy : 6, n = 0;
+  h->patient = tries > 1;
   for (;;) {
     bool again = false;
     uint64_t before = h->got;
     h->attempts++;
-    if (tries > 1) TRY(netstack_wait(h->call, h->req.url));
     hf_status st = follow(h, &again);
     if (st == HF_OK && !status_passes(h->head.status)) return HF_OK;
     if (st == HF_OK)

@@ -50,6 +50,7 @@ struct http {
   char etag[160];
   bool delivered; /* on_data has had bytes */
 
+  bool patient; /* waits where an origin asked for it: not where a single try is meant to fail fast */
   uint32_t attempts, redirects;
   uint64_t wire;
 };

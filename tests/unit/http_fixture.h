@@ -36,8 +36,8 @@ static void stop(void) {
 }
 
 static const char *at(const char *path) {
-  static char urls[8][512];
-  static int turn;
+  static _Thread_local char urls[8][512];
+  static _Thread_local int turn;
   char *url = urls[turn++ % 8];
   snprintf(url, 512, "%s%s", base, path);
   return url;

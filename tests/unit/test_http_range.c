@@ -359,6 +359,82 @@ START_TEST(slow_sinks_hold_the_server_back) {
 }
 END_TEST
 
+static hf_status sleepy_writev(hf_call *c, struct hf_sink *sink, uint64_t off, const struct hf_iov *iov, uint32_t n) {
+  struct memory_sink *s = (struct memory_sink *)sink;
+  (void)c;
+  if (s->end == 0) usleep(1500000);
+  for (uint32_t i = 0; i < n; i++) off += iov[i].len;
+  s->end = off;
+  return HF_OK;
+}
+
+START_TEST(a_slow_disk_is_not_a_silent_server) {
+  start((struct hf_kv[]){{"HF_STALL_TIMEOUT", "1"}, {NULL, NULL}}, serve_long);
+  struct memory_sink *s = sink_new(LONG_SIZE);
+  s->sink.writev = sleepy_writev;
+  ck_assert_int_eq(GET("/", .dst = &s->sink, .dst_len = HF_SIZE_UNKNOWN, .tries = 1), HF_OK);
+  ck_assert_uint_eq(s->end, LONG_SIZE);
+  free(s);
+  stop();
+}
+END_TEST
+
+START_TEST(bytes_per_second_are_limited) {
+  fill();
+  start((struct hf_kv[]){{"HF_RATE_DOWN", "200000"}, {NULL, NULL}}, serve_file);
+  struct memory_sink *s = sink_new(FILE_SIZE);
+  uint64_t t = now_ms();
+  for (int i = 0; i < 2; i++) ck_assert_int_eq(GET("/good", .dst = &s->sink, .dst_len = HF_SIZE_UNKNOWN), HF_OK);
+  t = now_ms() - t;
+  ck_assert_uint_ge(t, 900);
+  ck_assert_uint_le(t, 1100 + LATE_MS);
+  free(s);
+  stop();
+}
+END_TEST
+
+/* The server counts how many it serves at the same time. */
+static atomic_int now_serving, most_served;
+static bool serve_slowly(struct server *s, int fd, const struct seen *r) {
+  (void)s, (void)r;
+  int n = atomic_fetch_add(&now_serving, 1) + 1, most = atomic_load(&most_served);
+  while (n > most && !atomic_compare_exchange_weak(&most_served, &most, n)) continue;
+  usleep(30000);
+  atomic_fetch_sub(&now_serving, 1);
+  return answer(fd, 200, "", "x");
+}
+
+static hf_status get_slow(hf_call *c, void *arg, uint32_t i) {
+  (void)arg, (void)i;
+  struct hf_http_req req = {.struct_size = sizeof(req), .url = at("/slow"), .timeout_ms = 5000, .tries = 1};
+  return hf_http(c, &req, NULL);
+}
+
+START_TEST(a_host_has_so_many_connections) {
+  start((struct hf_kv[]){{"HF_CONNECTIONS", "3"}, {NULL, NULL}}, serve_slowly);
+  ck_assert_int_eq(hf_parallel(call, 24, 12, get_slow, NULL), HF_OK);
+  ck_assert_int_eq(srv->count, 24);
+  ck_assert_int_eq(atomic_load(&most_served), 3);
+  stop();
+}
+END_TEST
+
+static hf_status ask_again(hf_call *c, void *arg, const void *data, size_t len) {
+  (void)data, (void)len;
+  ++*(int *)arg;
+  return get_slow(c, NULL, 0);
+}
+
+START_TEST(a_callback_may_ask_again) {
+  int calls = 0;
+  start((struct hf_kv[]){{"HF_CONNECTIONS", "1"}, {NULL, NULL}}, serve_slowly);
+  ck_assert_int_eq(GET("/slow", .on_data = ask_again, .on_data_arg = &calls), HF_OK);
+  ck_assert_int_eq(calls, 1);
+  ck_assert_int_eq(srv->count, 2);
+  stop();
+}
+END_TEST
+
 /* Four ranges of one file at once, as the multipart adapter does. */
 static hf_status fetch_quarter(hf_call *c, void *arg, uint32_t i) {
   struct memory_sink *s = arg;
@@ -394,6 +470,10 @@ int main(void) {
   tcase_add_loop_test(t, goes_on_where_it_was_cut, 0, HF_COUNT(broken));
   tcase_add_test(t, callbacks_get_bytes_in_order);
   tcase_add_test(t, slow_sinks_hold_the_server_back);
+  tcase_add_test(t, a_slow_disk_is_not_a_silent_server);
+  tcase_add_test(t, bytes_per_second_are_limited);
+  tcase_add_test(t, a_host_has_so_many_connections);
+  tcase_add_test(t, a_callback_may_ask_again);
   tcase_add_test(t, ranges_in_parallel);
   suite_add_tcase(s, t);
   return unit_run(s);
