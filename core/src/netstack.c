@@ -91,6 +91,13 @@ static uint32_t seconds(hf_runtime *rt, const char *key) {
   return s > 86400 ? 86400000u : (uint32_t)s * 1000u;
 }
 
+/* HF_HUB_DOWNLOAD_TIMEOUT is the reference's word for it; it counts when somebody set it and not ours. */
+static uint32_t silence(hf_runtime *rt) {
+  bool ours = strcmp(hf_config_setting(rt, "HF_STALL_TIMEOUT").origin, "default") != 0;
+  bool theirs = strcmp(hf_config_setting(rt, "HF_HUB_DOWNLOAD_TIMEOUT").origin, "default") != 0;
+  return seconds(rt, theirs && !ours ? "HF_HUB_DOWNLOAD_TIMEOUT" : "HF_STALL_TIMEOUT");
+}
+
 static hf_status open_stack(hf_call *call, struct hf_netstack *ns) {
   hf_runtime *rt = call->rt;
   char why[512] = "";
@@ -102,7 +109,7 @@ static hf_status open_stack(hf_call *call, struct hf_netstack *ns) {
       .client_key = hf_config_get(rt, "HF_CLIENT_KEY"),
       .proxy = hf_config_get(rt, "HF_PROXY"),
       .no_proxy = hf_config_get(rt, "HF_NO_PROXY"),
-      .stall_ms = seconds(rt, "HF_STALL_TIMEOUT"),
+      .stall_ms = silence(rt),
       .connect_ms = seconds(rt, "HF_CONNECT_TIMEOUT"),
       .per_host = (uint32_t)(amount(rt, "HF_CONNECTIONS") & 0xffff),
       .rate_down = amount(rt, "HF_RATE_DOWN"),
