@@ -59,13 +59,12 @@ static bool send_raw(struct job *j, const char *data, size_t size) {
 
 static bool send_paced(struct job *j, const char *data, size_t size, uint64_t rate) {
   uint64_t slice = rate / SLICES ? rate / SLICES : 1;
-  double pause = rate / SLICES ? 1.0 / SLICES : 1.0 / (double)(rate ? rate : 1);
   while (size && !j->over) {
     size_t n = size < slice ? size : (size_t)slice;
     if (!send_raw(j, data, n)) return false;
     data += n;
     size -= n;
-    if (size) wait_for(j, pause);
+    wait_for(j, (double)n / (double)(rate ? rate : 1)); /* a piece may be smaller than a slice: it waits for its share */
   }
   return !j->over;
 }

@@ -169,8 +169,8 @@ try:
             check_files(number, fill(step.get("files", {})))
             continue
         if hub:
-            hub.faults(fill(step.get("faults", [])))
             hub.reset()
+            hub.faults(fill(step.get("faults", [])))
         command = fill(step["run"])
         if command[0] in ("hf", "hf-plugin-check"):
             command[0] = str(options.bin / command[0])
