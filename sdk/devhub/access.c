@@ -58,18 +58,17 @@ static bool own(const struct token *t, const struct repo *repo) {
   return strncmp(repo->name, t->name, size) == 0 && repo->name[size] == '/';
 }
 
-bool dh_access_sees(const struct token *t, const struct repo *repo) {
+static bool granted(const struct token *t, const struct repo *repo, const char (*globs)[NAME_ROOM], size_t count) {
   if (!t) return false;
-  if (t->everything || own(t, repo)) return true;
-  for (size_t i = 0; i < t->private_count; i++)
-    if (fnmatch(t->private_globs[i], repo->name, 0) == 0) return true;
-  return false;
+  bool ok = t->everything || own(t, repo);
+  for (size_t i = 0; !ok && i < count; i++) ok = fnmatch(globs[i], repo->name, 0) == 0;
+  return ok;
+}
+
+bool dh_access_sees(const struct token *t, const struct repo *repo) {
+  return granted(t, repo, t ? t->private_globs : NULL, t ? t->private_count : 0);
 }
 
 bool dh_access_let_in(const struct token *t, const struct repo *repo) {
-  if (!t) return false;
-  if (t->everything || own(t, repo)) return true;
-  for (size_t i = 0; i < t->gated_count; i++)
-    if (fnmatch(t->gated_globs[i], repo->name, 0) == 0) return true;
-  return false;
+  return granted(t, repo, t ? t->gated_globs : NULL, t ? t->gated_count : 0);
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LIST_MAX = 1000 };
 
@@ -26,12 +25,6 @@ struct subject {
 };
 typedef json_t *(*property_value)(const struct subject *s, const char *name); /* NULL: left out */
 
-static void date_text(int64_t seconds, char out[32]) {
-  time_t t = (time_t)seconds;
-  struct tm tm;
-  if (!gmtime_r(&t, &tm) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%S.000Z", &tm)) out[0] = 0;
-}
-
 static json_t *value_author(const struct subject *s, const char *name) {
   (void)name;
   const char *slash = strchr(s->repo->name, '/');
@@ -44,9 +37,7 @@ static json_t *value_sha(const struct subject *s, const char *name) {
 }
 
 static json_t *value_date(const struct subject *s, const char *name) {
-  char date[32];
-  date_text(name[0] == 'c' ? s->repo->created : s->commit->date, date);
-  return json_string(date);
+  return dh_date_json(name[0] == 'c' ? s->repo->created : s->commit->date);
 }
 
 static json_t *value_private(const struct subject *s, const char *name) {

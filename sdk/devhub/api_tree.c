@@ -5,17 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TREE_PAGE = 1000, TREE_PAGE_EXPANDED = 100, COMMITS_PAGE = 50, PATHS_MAX = 10000 };
-
-static json_t *date_json(int64_t seconds) {
-  char date[32];
-  time_t t = (time_t)seconds;
-  struct tm tm;
-  if (!gmtime_r(&t, &tm) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S.000Z", &tm)) date[0] = 0;
-  return json_string(date);
-}
 
 static json_t *entry_json(const struct entry *e, bool expand) {
   json_t *item = json_pack("{s:s, s:s, s:I, s:s}", "type", e->directory ? "directory" : "file", "oid", e->oid, "size",
@@ -27,7 +18,7 @@ static json_t *entry_json(const struct entry *e, bool expand) {
   if (!expand) return item;
   json_object_set_new(item, "lastCommit",
                       json_pack("{s:s, s:s, s:o}", "id", e->changed.oid, "title", e->changed.title, "date",
-                                date_json(e->changed.date)));
+                                dh_date_json(e->changed.date)));
   if (!e->directory)
     json_object_set_new(item, "securityFileStatus",
                         json_pack("{s:s, s:{s:s}, s:{s:s}}", "status", "safe", "avScan", "status", "safe",
@@ -186,7 +177,7 @@ static bool history_add(void *arg, const struct commit *c) {
   struct history *h = arg;
   json_t *item = json_pack("{s:s, s:s, s:s, s:[{s:s, s:s}], s:o}", "id", c->oid, "title", c->title, "message",
                            c->message, "authors", "user", c->author, "avatar", "https://localhost/avatars/devhub.svg",
-                           "date", date_json(c->date));
+                           "date", dh_date_json(c->date));
   if (item && h->formatted)
     json_object_set_new(item, "formatted",
                         json_pack("{s:o, s:o}", "title", html_text(c->title), "message", html_text(c->message)));

@@ -11,19 +11,6 @@ void dh_control_status(struct request *r) {
                           r->server->url[ORIGIN_CDN]));
 }
 
-static void reply_text(struct request *r, struct text *t, const char *type) {
-  size_t size = t->size;
-  char *data = dh_text_take(t);
-  if (!data) {
-    dh_reply_failed(r, STORE_FAILED);
-    return;
-  }
-  r->reply.status = 200;
-  dh_reply_header(&r->reply, "Content-Type", "%s", type);
-  dh_body_free(&r->reply.body);
-  r->reply.body = (struct body){.kind = BODY_TEXT, .data = data, .fd = -1, .total = size, .length = size};
-}
-
 void dh_control_log(struct request *r) {
   const char *after = dh_request_parameter(r, "after");
   uint64_t number = 0;
@@ -33,7 +20,7 @@ void dh_control_log(struct request *r) {
     return;
   }
   dh_log_write(&r->server->log, number, &t);
-  reply_text(r, &t, "application/x-ndjson");
+  dh_reply_text(r, 200, "application/x-ndjson", &t);
 }
 
 void dh_control_reset(struct request *r) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 void dh_body_free(struct body *b) {
@@ -82,21 +83,34 @@ void dh_reply_clear(struct reply *p) {
   p->status = 0;
 }
 
-static void body_set(struct request *r, char *data, size_t size) {
-  dh_body_free(&r->reply.body);
-  r->reply.body = (struct body){.kind = BODY_TEXT, .data = data, .fd = -1, .total = size, .length = size};
-}
-
-void dh_reply_json(struct request *r, int status, json_t *value) {
-  char *data = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-  json_decref(value);
+void dh_reply_text(struct request *r, int status, const char *type, struct text *t) {
+  size_t size = t->size;
+  char *data = dh_text_take(t);
   if (!data && status != 500) {
     dh_reply_failed(r, STORE_FAILED);
     return;
   }
   r->reply.status = status;
-  dh_reply_header(&r->reply, "Content-Type", "application/json; charset=utf-8");
-  body_set(r, data, data ? strlen(data) : 0);
+  dh_reply_set(&r->reply, "Content-Type", type);
+  dh_body_free(&r->reply.body);
+  if (data) r->reply.body = (struct body){.kind = BODY_TEXT, .data = data, .fd = -1, .total = size, .length = size};
+}
+
+void dh_reply_json(struct request *r, int status, json_t *value) {
+  struct text t = {0};
+  char *data = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+  json_decref(value);
+  t.failed = !data;
+  if (data) t = (struct text){.data = data, .size = strlen(data)};
+  dh_reply_text(r, status, "application/json; charset=utf-8", &t);
+}
+
+json_t *dh_date_json(int64_t seconds) {
+  char date[32];
+  time_t t = (time_t)seconds;
+  struct tm tm;
+  if (!gmtime_r(&t, &tm) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S.000Z", &tm)) date[0] = 0;
+  return json_string(date);
 }
 
 void dh_reply_error(struct request *r, int status, const char *code, const char *format, ...) {

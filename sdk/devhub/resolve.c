@@ -117,26 +117,24 @@ static void send_entry(struct request *r, const struct entry *e) {
   dh_reply_blob(r, &e->blob, e->oid);
 }
 
-void dh_resolve(struct request *r) {
+static void answer(struct request *r, bool cache) {
   struct entry e;
   if (!entry_find(r, &e)) return;
   if (e.lfs) {
     redirect_to_cdn(r, &e);
-  } else if (r->server->resolve_cache) {
+  } else if (cache) {
     redirect_to_cache(r, &e);
   } else {
     send_entry(r, &e);
   }
 }
 
+void dh_resolve(struct request *r) {
+  answer(r, r->server->resolve_cache);
+}
+
 void dh_resolve_cache(struct request *r) {
-  struct entry e;
-  if (!entry_find(r, &e)) return;
-  if (e.lfs) {
-    redirect_to_cdn(r, &e);
-  } else {
-    send_entry(r, &e);
-  }
+  answer(r, false);
 }
 
 void dh_raw(struct request *r) {
@@ -146,24 +144,18 @@ void dh_raw(struct request *r) {
     send_entry(r, &e);
     return;
   }
+  struct text t = {0};
   char pointer[200];
-  int size = dh_lfs_pointer(pointer, e.blob.sha256, (uint64_t)e.size);
-  r->reply.status = 200;
+  dh_text_add(&t, pointer, (size_t)dh_lfs_pointer(pointer, e.blob.sha256, (uint64_t)e.size));
   dh_reply_header(&r->reply, "ETag", "\"%s\"", e.oid);
-  dh_reply_header(&r->reply, "Content-Type", "text/plain; charset=utf-8");
-  r->reply.body = (struct body){.kind = BODY_TEXT, .data = strdup(pointer), .fd = -1};
-  r->reply.body.total = r->reply.body.length = r->reply.body.data ? (uint64_t)size : 0;
+  dh_reply_text(r, 200, "text/plain; charset=utf-8", &t);
 }
 
 static void storage_denied(struct request *r, int status, const char *code, const char *message) {
   struct text t = {0};
   dh_text_addf(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>\n",
                code, message);
-  r->reply.status = status;
-  dh_reply_header(&r->reply, "Content-Type", "application/xml");
-  r->reply.body = (struct body){.kind = BODY_TEXT, .fd = -1, .total = t.size, .length = t.size};
-  r->reply.body.data = dh_text_take(&t);
-  if (!r->reply.body.data) r->reply.body.length = r->reply.body.total = 0;
+  dh_reply_text(r, status, "application/xml", &t);
 }
 
 void dh_cdn(struct request *r) {

@@ -90,7 +90,9 @@ uint64_t dh_request_limit(const struct request *r, uint64_t otherwise, uint64_t 
 /* The absolute URL of this request with one parameter replaced: Link rel="next". */
 void dh_reply_next(struct request *r, const char *key, const char *value);
 
-void dh_reply_json(struct request *r, int status, json_t *value); /* takes the value */
+void dh_reply_json(struct request *r, int status, json_t *value);                    /* takes the value */
+void dh_reply_text(struct request *r, int status, const char *type, struct text *t); /* takes the text */
+json_t *dh_date_json(int64_t seconds);
 void dh_reply_error(struct request *r, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void dh_reply_failed(struct request *r, int rc); /* STORE_FAILED and out of memory: 500 */

@@ -61,12 +61,16 @@ static void repo_from(sqlite3_stmt *st, struct repo *out) {
   out->likes = sqlite3_column_int64(st, 8);
 }
 
+static sqlite3_stmt *take_named(struct db *db, enum statement which, enum repo_type type, const char *name) {
+  sqlite3_stmt *st = db_take(db, which);
+  if (st) sqlite3_bind_int(st, 1, (int)type);
+  if (st) db_bind(st, 2, name);
+  return st;
+}
+
 int dh_store_repo(struct store *s, enum repo_type type, const char *name, struct repo *out) {
   struct db *db = db_get(s);
-  sqlite3_stmt *st = db_take(db, ST_REPO);
-  if (!st) return STORE_FAILED;
-  sqlite3_bind_int(st, 1, (int)type);
-  db_bind(st, 2, name);
+  sqlite3_stmt *st = take_named(db, ST_REPO, type, name);
   int rc = db_first(db, st);
   if (rc == STORE_OK) repo_from(st, out);
   db_done(st);
@@ -75,10 +79,7 @@ int dh_store_repo(struct store *s, enum repo_type type, const char *name, struct
 
 int dh_store_renamed(struct store *s, enum repo_type type, const char *old, char name[NAME_ROOM]) {
   struct db *db = db_get(s);
-  sqlite3_stmt *st = db_take(db, ST_RENAMED);
-  if (!st) return STORE_FAILED;
-  sqlite3_bind_int(st, 1, (int)type);
-  db_bind(st, 2, old);
+  sqlite3_stmt *st = take_named(db, ST_RENAMED, type, old);
   int rc = db_first(db, st);
   if (rc == STORE_OK) db_column(st, 0, name, NAME_ROOM);
   db_done(st);
@@ -93,18 +94,13 @@ int dh_store_rename(struct store *s, enum repo_type type, const char *old, const
   struct db *db = db_get(s);
   if (db_simple(db, ST_BEGIN_WRITE) != STORE_OK) return STORE_FAILED;
   sqlite3_stmt *st = db_take(db, ST_REPO_NAME);
-  sqlite3_bind_int64(st, 1, repo.id);
-  db_bind(st, 2, name);
+  if (st) sqlite3_bind_int64(st, 1, repo.id);
+  if (st) db_bind(st, 2, name);
   rc = db_run(db, st);
-  if (rc == STORE_OK && (st = db_take(db, ST_RENAME_DROP))) {
-    sqlite3_bind_int(st, 1, (int)type);
-    db_bind(st, 2, name);
-    rc = db_run(db, st);
-  }
-  if (rc == STORE_OK && (st = db_take(db, ST_RENAME_ADD))) {
-    sqlite3_bind_int(st, 1, (int)type);
-    db_bind(st, 2, old);
-    sqlite3_bind_int64(st, 3, repo.id);
+  if (rc == STORE_OK) rc = db_run(db, take_named(db, ST_RENAME_DROP, type, name));
+  if (rc == STORE_OK) {
+    st = take_named(db, ST_RENAME_ADD, type, old);
+    if (st) sqlite3_bind_int64(st, 3, repo.id);
     rc = db_run(db, st);
   }
   if (rc == STORE_OK) rc = db_simple(db, ST_COMMIT);
