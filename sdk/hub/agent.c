@@ -3,9 +3,7 @@
  * that uses the network anyway. Without registry and copy nobody is an agent. */
 #include "hub.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,8 +148,6 @@ const char *hf_hub_harness_detect(hf_call *c) {
 }
 
 struct detected {
-  pthread_mutex_t lock;
-  hf_runtime *rt;
   char id[128];
 };
 
@@ -163,14 +159,12 @@ static hf_status detect(hf_call *c, void *arg) {
 }
 
 const char *hf_hub_agent(hf_runtime *rt) {
-  static struct detected d = {.lock = PTHREAD_MUTEX_INITIALIZER};
-  pthread_mutex_lock(&d.lock);
+  static _Thread_local struct detected d;
   d.id[0] = 0;
   hf_op *op = hf_op_start_fn(rt, detect, &d,
                              &(struct hf_watch){.struct_size = sizeof(struct hf_watch), .flags = HF_WATCH_RUN_IN_WAIT});
   if (op) hf_op_wait(op);
   hf_op_free(op);
-  pthread_mutex_unlock(&d.lock);
   return d.id[0] ? d.id : NULL;
 }
 

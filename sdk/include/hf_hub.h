@@ -110,7 +110,7 @@ HF_EXPORT size_t hf_hub_error_text(const struct hf_error *, char *text, size_t s
 HF_EXPORT int hf_hub_exit_code(const struct hf_error *);
 /* Is an AI agent running this program? Its id, "unknown", or NULL; decided from the environment by the registry that
  * HF_HOME/.agent_harnesses.json keeps for a day (operations that use the network renew it before their first request). No
- * network here. The string lives as long as the runtime. */
+ * network here. The string is good until the next call on this thread. */
 HF_EXPORT const char *hf_hub_agent(hf_runtime *);
 
 #ifdef __cplusplus
