@@ -28,7 +28,7 @@ static void on_interrupt(int sig) {
     raise(sig);
     return;
   }
-  struct itimerval soon = {.it_value = {.tv_usec = 80000}};
+  struct itimerval soon = {.it_value = {.tv_usec = 70000}};
   if (op) hf_op_cancel(op);
   setitimer(ITIMER_REAL, &soon, NULL);
   errno = before;
