@@ -80,7 +80,7 @@ static void json_text(const char *s) {
     unsigned char c = (unsigned char)*s;
     if (c == '"' || c == '\\')
       printf("\\%c", c);
-    else if (c < 0x20)
+    else if (c < 0x20 || c >= 0x7f) /* from a plugin: it may be anything */
       printf("\\u%04x", c);
     else
       putchar(c);

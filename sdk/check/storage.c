@@ -198,11 +198,28 @@ bool at_once(struct bench *b) {
   return b->m->threads == HF_THREADS_ANY;
 }
 
+/* Texts of a row are the backend's during put() only. */
+static void own(struct rows *r, const char **text) {
+  if (*text) *text = hf_host()->intern(r->c, *text, SIZE_MAX);
+}
+
 static hf_status on_row(void *arg, uint32_t what, const void *row) {
   struct rows *r = arg;
-  if (what == HF_PUT_REF && r->n < COUNT(r->refs)) r->refs[r->n] = *(const struct hf_ref *)row;
-  if (what == HF_PUT_BLOB && r->n < COUNT(r->blobs)) r->blobs[r->n] = *(const struct hf_blob *)row;
-  if (what == HF_PUT_ENTRY && r->n < r->room) r->entries[r->n] = *(const struct hf_tree_entry *)row;
+  if (what == HF_PUT_REF && r->n < COUNT(r->refs)) {
+    struct hf_ref *ref = &r->refs[r->n];
+    *ref = *(const struct hf_ref *)row;
+    own(r, &ref->repo.type), own(r, &ref->repo.id), own(r, &ref->name), own(r, &ref->commit);
+  }
+  if (what == HF_PUT_BLOB && r->n < COUNT(r->blobs)) {
+    struct hf_blob *blob = &r->blobs[r->n];
+    *blob = *(const struct hf_blob *)row;
+    own(r, &blob->key.repo.type), own(r, &blob->key.repo.id), own(r, &blob->key.etag);
+  }
+  if (what == HF_PUT_ENTRY && r->n < r->room) {
+    struct hf_tree_entry *e = &r->entries[r->n];
+    *e = *(const struct hf_tree_entry *)row;
+    own(r, &e->path), own(r, &e->blob_id), own(r, &e->lfs_sha256), own(r, &e->xet_hash);
+  }
   if (what == HF_PUT_TEXT) {
     const struct hf_text *t = row;
     snprintf(r->text, sizeof r->text, "%.*s", (int)(t->len < sizeof r->text ? t->len : sizeof r->text - 1), t->text);
@@ -212,6 +229,7 @@ static hf_status on_row(void *arg, uint32_t what, const void *row) {
 }
 
 hf_slot *collect(struct bench *b, uint32_t what, struct rows *r) {
+  r->c = b->c;
   hf_slot *s = hf_slot_new(b->c, what, on_row, r);
   EXPECT(s != NULL, "out of memory");
   return s;

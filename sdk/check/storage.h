@@ -36,6 +36,7 @@ bool at_once(struct bench *); /* may its functions be called from several thread
 
 /* Rows of one kind, as many as fit; *n counts all. */
 struct rows {
+  hf_call *c;
   uint32_t n;
   struct hf_ref refs[64];
   struct hf_blob blobs[64];

@@ -223,6 +223,7 @@ static void ref_each(struct bench *b) {
 
 static void refs_of_repos_are_apart(struct bench *b) {
   set_ref(b, "main", NULL, COMMIT_A);
+  ref_is(b, "main", COMMIT_A);
   EXPECT(!*ref(b, &b->other_repo, "main"), "a ref of one repo is seen in another");
 }
 

@@ -79,7 +79,8 @@ static hf_status put_slowly(hf_call *c, void *s, const struct hf_repo *r, const 
                             const char *commit) {
   hf_status st = expect ? mem_ref_put(c, s, r, n, expect, *expect ? expect : NULL) : HF_OK;
   if (st != HF_OK) return st;
-  for (volatile int i = 0; i < 2000000; i++) continue;
+  struct timespec t = {0, 20000000};
+  nanosleep(&t, NULL);
   return mem_ref_put(c, s, r, n, NULL, commit);
 }
 
