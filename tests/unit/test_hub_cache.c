@@ -1,12 +1,6 @@
 /* test_hub_cache.c - hub-cache on disk: the layout byte for byte, lookups that write nothing and never leave the cache,
  * adopting, groups, refs, listings, the shared store, removal.
  * Interrupted and competing writers are in test_partials.c. */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-
 #include "store_kit.h"
 
 #define REPO "cache/models--org--name"
@@ -150,14 +144,8 @@ END_TEST
 
 /* As in a sandbox or on an old kernel: no openat2. */
 START_TEST(and_without_openat2) {
-  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  struct sock_fprog prog = {HF_COUNT(code), code};
   prepare_traps();
-  ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-  ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
+  kit_refuse(SYS_openat2, ENOSYS);
   check_traps();
 }
 END_TEST
@@ -315,6 +303,77 @@ START_TEST(without_links_the_snapshot_has_the_bytes) {
 }
 END_TEST
 
+START_TEST(a_file_system_without_links_is_noticed) {
+  kit_refuse(SYS_symlinkat, EPERM);
+  kit_put(store, "d/x", ETAG, "12345");
+  kit_put(store, "y", ETAG2, "67890");
+  ck_assert(!there(at(REPO "/blobs/" ETAG)));
+  ck_assert_str_eq(file_text(at(SNAP "/d/x")), "12345");
+  ck_assert_str_eq(file_text(at(SNAP "/y")), "67890");
+  const char *said = strstr(kit_log, "does not support symbolic links");
+  ck_assert_ptr_nonnull(said);
+  ck_assert_ptr_null(strstr(said + 1, "does not support symbolic links")); /* once */
+}
+END_TEST
+
+/* ---- a cache that others own ---- */
+
+static int as_stranger(int (*run)(void)) {
+  ck_assert_int_eq(chmod(kit_dir, 0755), 0);
+  pid_t pid = fork();
+  if (pid == 0) {
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(99);
+    _exit(run());
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+#define CHECK_CODE(n, cond) \
+  if (!(cond)) return n
+
+static int read_and_try_to_write(void) {
+  struct hf_st_file f;
+  struct hf_sink *sink;
+  const char *commit;
+  void *lease;
+  hf_store *s = kit_open("hub-cache", "cache");
+  CHECK_CODE(1, hf_store_find(kit_c, s, &(struct hf_name){kit_repo, COMMIT, "x"}, &f) == HF_OK);
+  struct hf_ingest in = kit_what("x", ETAG, 5);
+  CHECK_CODE(2, hf_store_adopt(kit_c, s, &in, &f) == HF_OK);
+  CHECK_CODE(3, hf_store_ref_get(kit_c, s, &kit_repo, "main", &commit) == HF_OK);
+  CHECK_CODE(4, hf_store_ref_put(kit_c, s, &kit_repo, "main", NULL, COMMIT) == HF_OK); /* as it is */
+  CHECK_CODE(5, hf_store_ref_put(kit_c, s, &kit_repo, "main", NULL, COMMIT2) == HF_EPERM);
+  CHECK_CODE(6, strstr(why(), kit_dir) != NULL);
+  hf_host()->clear(kit_c);
+  in = kit_what("y", ETAG, 5);
+  CHECK_CODE(7, hf_store_adopt(kit_c, s, &in, &f) == HF_EPERM);
+  hf_host()->clear(kit_c);
+  in = kit_what("y", ETAG2, 5);
+  CHECK_CODE(8, hf_store_sink(kit_c, s, &in, &sink) == HF_EPERM);
+  hf_host()->clear(kit_c);
+  in = kit_what("y", ETAG2, UINT64_C(5) << 20);
+  CHECK_CODE(9, hf_store_sink(kit_c, s, &in, &sink) == HF_EPERM);
+  hf_host()->clear(kit_c);
+  CHECK_CODE(10, hf_store_lease(kit_c, s, &(struct hf_key){kit_repo, ETAG2}, 1000, &lease) == HF_EPERM);
+  hf_store_close(s);
+  return 0;
+}
+
+START_TEST(a_read_only_cache_serves) {
+  if (getuid() != 0) return; /* needs a second user */
+  kit_put(store, "x", ETAG, "12345");
+  OK(hf_store_ref_put(kit_c, store, &kit_repo, "main", NULL, COMMIT));
+  char *before = kit_census(at("cache"));
+  ck_assert_int_eq(as_stranger(read_and_try_to_write), 0);
+  char *after = kit_census(at("cache"));
+  ck_assert_str_eq(before, after);
+  free(before);
+  free(after);
+}
+END_TEST
+
 /* ---- refs ---- */
 
 START_TEST(refs_are_written_when_they_change) {
@@ -334,6 +393,9 @@ START_TEST(refs_are_written_when_they_change) {
   ck_assert_str_eq(file_text(at(REPO "/refs/refs/pr/3")), COMMIT2);
   OK(hf_store_ref_put(kit_c, store, &kit_repo, "refs/pr/3", NULL, NULL));
   FAILS(HF_ENOTFOUND, hf_store_ref_get(kit_c, store, &kit_repo, "refs/pr/3", &commit));
+  hf_store_close(store);
+  ck_assert_uint_eq(kit_count(at("cache"), "libhf"), 0);
+  store = kit_open("hub-cache", "cache");
 }
 END_TEST
 
@@ -654,6 +716,8 @@ int main(void) {
   tcase_add_test(t, folders_removed_meanwhile_come_back);
   tcase_add_test(t, a_file_that_does_not_fit_is_refused_before_its_first_byte);
   tcase_add_test(t, without_links_the_snapshot_has_the_bytes);
+  tcase_add_test(t, a_file_system_without_links_is_noticed);
+  tcase_add_test(t, a_read_only_cache_serves);
   tcase_add_test(t, refs_are_written_when_they_change);
   tcase_add_test(t, broken_refs_are_absent);
   tcase_add_test(t, a_listing_has_the_reference_s_bytes);

@@ -1,11 +1,8 @@
 /* test_partials.c - writers that are interrupted, killed, stopped or in each other's way: what survives, who continues,
  * who may still publish, and that nothing is left behind. On hub-cache; local-dir shares the code.
  * Other processes are real ones, made with fork. */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include "store_kit.h"
 
@@ -387,19 +384,9 @@ START_TEST(the_reference_s_lock_is_respected_and_waiting_can_be_cancelled) {
 }
 END_TEST
 
-static void without_flock(void) {
-  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
-                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOLCK),
-                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  struct sock_fprog prog = {HF_COUNT(code), code};
-  ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-  ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
-}
-
 START_TEST(where_locks_fail_the_lease_file_decides) {
   void *lease, *again;
-  without_flock();
+  kit_refuse(SYS_flock, ENOLCK);
   OK(hf_store_lease(kit_c, store, &key, 60000, &lease));
   ck_assert(there(at(LOCKS "/" ETAG ".libhf/lease")));
   hf_store *other = kit_open("hub-cache", "cache");
@@ -416,7 +403,7 @@ END_TEST
 
 START_TEST(and_the_dead_are_known_there_too) {
   void *lease;
-  without_flock();
+  kit_refuse(SYS_flock, ENOLCK);
   struct child c = start(hold_and_die);
   wait_ready(&c);
   finish(&c);
@@ -427,6 +414,89 @@ START_TEST(and_the_dead_are_known_there_too) {
   OK(seal_and_publish(store, sink));
   hf_store_unlease(store, lease);
   ck_assert(blob_is_right());
+}
+END_TEST
+
+/* A file system that other machines may mount: its locks are not trusted, only the file is. */
+START_TEST(where_locks_may_lie_the_lease_file_decides_too) {
+  void *lease, *again;
+  kit_refuse(SYS_fstatfs, EPERM);
+  OK(hf_store_lease(kit_c, store, &key, 400, &lease));
+  ck_assert(there(at(LOCKS "/" ETAG ".libhf/lease")));
+  int fd = open(at(LOCKS "/" ETAG ".lock"), O_RDWR | O_CLOEXEC);
+  unlink(at(LOCKS "/" ETAG ".lock")); /* now everybody gets the lock */
+  hf_store *other = kit_open("hub-cache", "cache");
+  double from = seconds();
+  OK(hf_store_lease(kit_c, other, &key, 60000, &again)); /* after a heartbeat failed to come */
+  ck_assert(seconds() - from > 0.35);
+  FAILS(HF_ECONFLICT, hf_store_beat(kit_c, store, lease));
+  OK(hf_store_beat(kit_c, other, again));
+  hf_store_unlease(store, lease);
+  OK(hf_store_beat(kit_c, other, again)); /* what the old holder lost it does not remove */
+  hf_store_unlease(other, again);
+  hf_store_close(other);
+  close(fd);
+  struct child c = start(hold_and_die);
+  wait_ready(&c);
+  finish(&c);
+  from = seconds();
+  OK(hf_store_lease(kit_c, store, &key, 60000, &lease));
+  ck_assert(seconds() - from < 1); /* same machine, same boot: known to be dead */
+  struct hf_sink *sink = open_sink(store);
+  ck_assert(resumed_half(sink));
+  sink->abort(sink, 0);
+  hf_store_unlease(store, lease);
+  nothing_left();
+}
+END_TEST
+
+START_TEST(a_lease_dropped_too_early_lasts_until_the_file_is_there) {
+  void *lease, *seal;
+  OK(hf_store_lease(kit_c, store, &key, 60000, &lease));
+  struct hf_sink *sink = open_sink(store);
+  write_half(sink, 0);
+  write_half(sink, 1);
+  OK(sink->seal(kit_c, sink, &(struct hf_digest){0}, &seal));
+  hf_store_unlease(store, lease);
+  hf_store *other = kit_open("hub-cache", "cache");
+  struct hf_sink *loser = open_sink(other);
+  ck_assert(!loser->note_write);
+  loser->abort(loser, 0);
+  OK(hf_store_publish(kit_c, store, &seal, 1, kit_on_row, NULL));
+  ck_assert(blob_is_right());
+  nothing_left();
+  OK(hf_store_lease(kit_c, other, &key, 60000, &lease));
+  hf_store_unlease(other, lease);
+  hf_store_close(other);
+}
+END_TEST
+
+START_TEST(a_full_disk_keeps_what_arrived) {
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return; /* needs root */
+  make_dir(at("cache"));
+  ck_assert_int_eq(mount("tmpfs", at("cache"), "tmpfs", 0, "size=4m"), 0);
+  struct hf_ingest in = kit_what("big.bin", ETAG, 8u << 20);
+  struct hf_sink *sink;
+  ck_assert_int_eq(hf_store_sink(kit_c, store, &in, &sink), HF_ENOSPACE); /* before the first byte */
+  hf_host()->clear(kit_c);
+  in = kit_what("big.bin", ETAG, HF_SIZE_UNKNOWN);
+  OK(hf_store_sink(kit_c, store, &in, &sink));
+  OK(sink->note_write(kit_c, sink, "journal", 7, 0));
+  hf_status st = HF_OK;
+  uint64_t off = 0;
+  for (; st == HF_OK && off < 8u << 20; off += HALF)
+    st = sink->writev(kit_c, sink, off, &(struct hf_iov){bytes, HALF}, 1);
+  ck_assert_int_eq(st, HF_ENOSPACE);
+  ck_assert_int_eq(hf_host()->error(kit_c)->sys_errno, ENOSPC);
+  hf_host()->clear(kit_c);
+  sink->abort(sink, 1);
+  OK(hf_store_sink(kit_c, store, &in, &sink));
+  ck_assert(resumed_half(sink));
+  sink->abort(sink, 0);
+  nothing_left();
+  hf_store_close(store);
+  ck_assert_int_eq(umount2(at("cache"), MNT_DETACH), 0);
+  store = kit_open("hub-cache", "cache");
 }
 END_TEST
 
@@ -492,6 +562,9 @@ int main(void) {
   tcase_add_test(t, the_reference_s_lock_is_respected_and_waiting_can_be_cancelled);
   tcase_add_test(t, where_locks_fail_the_lease_file_decides);
   tcase_add_test(t, and_the_dead_are_known_there_too);
+  tcase_add_test(t, where_locks_may_lie_the_lease_file_decides_too);
+  tcase_add_test(t, a_lease_dropped_too_early_lasts_until_the_file_is_there);
+  tcase_add_test(t, a_full_disk_keeps_what_arrived);
   tcase_add_test(t, threads_share_a_store);
   suite_add_tcase(s, t);
   return kit_run(s);

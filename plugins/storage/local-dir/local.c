@@ -170,9 +170,6 @@ static hf_status open_store(hf_call *c, const char *uri, void **store) {
 static void close_store(void *store) {
   struct local *l = store;
   hf_leases_close(&l->leases);
-  struct hf_dir *d = hf_dir_get(l->root, LOCAL_BOOK, false); /* unless partials are kept */
-  if (d) unlinkat(d->fd, "libhf", AT_REMOVEDIR);
-  hf_dir_put(l->root, d);
   hf_root_close(l->root);
   H->release(l);
 }

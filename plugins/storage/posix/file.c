@@ -119,6 +119,7 @@ int hf_tree_remove(int dirfd, const char *name) {
 struct hf_dir *hf_part_temp(struct hf_root *r, const char *dir, char name[HF_IDENT_ROOM]) {
   char rel[HF_PATH_ROOM];
   hf_ident_make(name);
+  hf_place_know(r, dir, false);
   if (!hf_format(rel, sizeof rel, "%s/.libhf", dir)) {
     errno = ENAMETOOLONG;
     return NULL;

@@ -20,13 +20,15 @@ void hf_leases_open(struct hf_leases *set, struct hf_root *root, bool keep_locks
   set->root = root;
   set->keep_locks = keep_locks;
   set->held = NULL;
-  set->swept = NULL;
   pthread_mutex_init(&set->lock, NULL);
 }
 
 void hf_leases_close(struct hf_leases *set) {
-  while (set->held) hf_lease_end(set, set->held);
-  hf_part_tidy(set);
+  while (set->held) {
+    set->held->busy = false;
+    hf_lease_end(set, set->held);
+  }
+  hf_part_tidy(set->root, !set->keep_locks);
   pthread_mutex_destroy(&set->lock);
 }
 
@@ -63,7 +65,10 @@ static int open_lock(struct hf_dir *d, const char *key) {
     else if (errno == EEXIST)
       fd = openat(d->fd, name, O_RDWR | flags);
   }
-  return fd < 0 && errno == EACCES ? openat(d->fd, name, O_RDONLY | flags) : fd;
+  if (fd >= 0 || errno != EACCES) return fd;
+  fd = openat(d->fd, name, O_RDONLY | flags); /* somebody else's: a lock needs no right to write */
+  if (fd < 0) errno = EACCES;
+  return fd;
 }
 
 /* 1 locked, 0 somebody else has it or has removed the file, -1 there are no locks here. */
@@ -163,18 +168,19 @@ static hf_status lease_new(hf_call *c, const char *dir, const char *key, uint32_
   return HF_ENOMEM;
 }
 
-/* One attempt; true: l is ours. A lock that somebody has while the lease file names a dead holder was just taken by the
+/* One attempt: 1 l is ours, 0 somebody has it, -1 with errno: never. A lock that somebody has while the lease file names a dead holder was just taken by the
  * next one; only a holder that lives and no longer beats is taken over against its lock. */
-static bool attempt(struct hf_leases *set, struct hf_lease *l, struct watch *w) {
+static int attempt(struct hf_leases *set, struct hf_lease *l, struct watch *w) {
   int locked = try_lock(&l->lock_fd);
   enum state s = look_at_file(set, l->dir, l->key, w);
   bool trusted = locked == 1 && hf_root_is_local(set->root);
   if (s == HELD || (locked == 0 && s != EXPIRED)) {
     if (locked == 1) flock(l->lock_fd, LOCK_UN);
-    return false;
+    return 0;
   }
-  if (trusted && s == FREE) return true; /* the kernel vouches for it; the lease file comes with the first heartbeat */
-  return write_file(set, l, s != FREE);
+  if (trusted && s == FREE) return 1; /* the kernel vouches for it; the lease file comes with the first heartbeat */
+  if (write_file(set, l, s != FREE)) return 1;
+  return errno == EEXIST || errno == ENOENT ? 0 : -1;
 }
 
 static hf_status pause_a_little(hf_call *c, uint32_t ms) {
@@ -193,17 +199,14 @@ hf_status hf_lease_get(hf_call *c, struct hf_leases *set, const char *dir, const
   TRY(lease_new(c, dir, key, ttl_ms, &l));
   for (uint32_t ms = 2;; ms = ms < 100 ? ms * 2 : 100) {
     struct hf_dir *d = hf_dir_get(set->root, dir, true);
-    if (d && l->lock_fd < 0) l->lock_fd = open_lock(d, key);
-    if (!d || (l->lock_fd < 0 && (errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT))) {
-      int err = errno;
-      hf_dir_put(set->root, d);
-      lease_free(l);
-      return hf_root_fail(c, set->root, err, "create a lock in", dir);
-    }
-    if (l->lock_fd < 0 && errno == ENOENT) hf_root_forget(set->root);
+    if (d && l->lock_fd < 0 && (l->lock_fd = open_lock(d, key)) < 0 && errno == ENOENT) hf_root_forget(set->root);
+    int got = d ? attempt(set, l, &w) : -1;
+    hf_status st = got < 0    ? hf_root_fail(c, set->root, errno, "take a lock in", dir)
+                   : got == 1 ? HF_OK
+                   : wait     ? pause_a_little(c, ms)
+                              : HF_PENDING;
     hf_dir_put(set->root, d);
-    if (attempt(set, l, &w)) break;
-    hf_status st = wait ? pause_a_little(c, ms) : HF_PENDING;
+    if (got == 1) break;
     if (st != HF_OK) {
       lease_free(l);
       return st == HF_PENDING ? HF_OK : st;
@@ -247,6 +250,11 @@ hf_status hf_lease_renew(hf_call *c, struct hf_leases *set, struct hf_lease *l) 
 void hf_lease_end(struct hf_leases *set, struct hf_lease *l) {
   if (!l) return;
   pthread_mutex_lock(&set->lock);
+  if (l->busy) { /* a partial is still written or waits for its publication */
+    l->dropped = true;
+    pthread_mutex_unlock(&set->lock);
+    return;
+  }
   for (struct hf_lease **at = &set->held; *at; at = &(*at)->next)
     if (*at == l) {
       *at = l->next;

@@ -25,6 +25,7 @@ static struct hf_dir *temp_dir(const struct hf_part *p, bool create) {
 }
 
 static void part_free(struct hf_part *p) {
+  hf_part_writeback_join(p);
   char *const own[] = {p->dir, p->key, p->commit, p->path, p->etag, p->xet_hash, p->repo_type, p->repo_id};
   if (p->fd >= 0) close(p->fd);
   if (p->note_fd >= 0) close(p->note_fd);
@@ -171,7 +172,7 @@ static int open_partial(hf_call *c, struct hf_part *p) {
 hf_status hf_part_open(hf_call *c, struct hf_leases *leases, const char *dir, const char *key,
                        const struct hf_ingest *in, struct hf_part **out) {
   struct hf_part *p = NULL;
-  hf_part_sweep(leases, dir);
+  hf_part_sweep(leases->root, dir);
   TRY(part_new(c, leases, dir, key, in, &p));
   hf_part_sink(p);
   if (in->size >= HF_PART_SMALL) {
@@ -210,8 +211,31 @@ hf_status hf_part_open(hf_call *c, struct hf_leases *leases, const char *dir, co
 
 /* ---- ending ----------------------------------------------------------------------------------------------------------------- */
 
+/* Asking the kernel to begin blocks whoever asks for as long as the disk's queue is full: never a thread that receives. */
+static void *writeback(void *arg) {
+  struct hf_part *p = arg;
+  (void)!sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  atomic_store(&p->writeback, HF_WRITEBACK_DONE);
+  return NULL;
+}
+
+void hf_part_writeback_join(struct hf_part *p) {
+  if (atomic_exchange(&p->writeback, HF_WRITEBACK_NONE) != HF_WRITEBACK_NONE) pthread_join(p->writer, NULL);
+}
+
 void hf_part_writeback(struct hf_part *p) {
-  if (p->fd >= 0) (void)!sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  if (p->fd < 0) return;
+  pthread_mutex_lock(&p->leases->lock);
+  int state = atomic_load(&p->writeback);
+  if (state == HF_WRITEBACK_DONE) {
+    hf_part_writeback_join(p);
+    state = HF_WRITEBACK_NONE;
+  }
+  if (state == HF_WRITEBACK_NONE) { /* else the last one is still at it and finds the new bytes, or the next one does */
+    atomic_store(&p->writeback, HF_WRITEBACK_RUNS);
+    if (pthread_create(&p->writer, NULL, writeback, p) != 0) atomic_store(&p->writeback, HF_WRITEBACK_NONE);
+  }
+  pthread_mutex_unlock(&p->leases->lock);
 }
 
 hf_status hf_part_flush(hf_call *c, struct hf_part *p) {
@@ -276,6 +300,7 @@ static void end_partial(struct hf_part *p, bool keep) {
   hf_format(rel, sizeof rel, "%s/data", mine);
   if (kd >= 0) {
     keep = keep && fstatat(kd, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_size > 0 || has_note(kd, mine));
+    if (keep && p->fd >= 0) (void)!ftruncate(p->fd, st.st_size); /* the reserved rest is given back */
     if (keep && renameat(kd, mine, kd, KEPT) != 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
       hf_tree_remove(kd, KEPT);
       keep = renameat(kd, mine, kd, KEPT) == 0;
@@ -288,13 +313,11 @@ static void end_partial(struct hf_part *p, bool keep) {
     }
     close(kd);
   }
-  if (p->lease_ours) {
-    hf_lease_end(p->leases, p->lease);
-  } else {
-    pthread_mutex_lock(&p->leases->lock);
-    p->lease->busy = false;
-    pthread_mutex_unlock(&p->leases->lock);
-  }
+  pthread_mutex_lock(&p->leases->lock);
+  p->lease->busy = false;
+  bool last = p->lease_ours || p->lease->dropped;
+  pthread_mutex_unlock(&p->leases->lock);
+  if (last) hf_lease_end(p->leases, p->lease);
 }
 
 void hf_part_end(struct hf_part *p, bool keep) {

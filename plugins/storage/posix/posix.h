@@ -50,11 +50,17 @@ struct hf_dir { /* an open directory; usable with *at() and fsync until put back
   char *path; /* relative to the root, "" is the root */
 };
 #define HF_DIRS_OPEN 32
+struct hf_place { /* a folder below the root that holds temporaries of ours */
+  struct hf_place *next;
+  bool swept; /* left-overs of the dead were looked after */
+  char dir[];
+};
 struct hf_root {
   char *path; /* absolute, links resolved as far as it exists */
   pthread_mutex_t lock;
   struct hf_dir *dirs[HF_DIRS_OPEN];
   uint64_t clock;
+  struct hf_place *places;
   _Atomic uint32_t made; /* directories created so far: their parents need a flush too */
   _Atomic int local;     /* 1: file system of this machine alone, 0: maybe shared, -1: not asked yet */
 };
@@ -89,15 +95,10 @@ enum hf_holder hf_ident_judge(const char *id, bool local);
 
 /* ---- lease.c -------------------------------------------------------------------------------------------------------------------- */
 /* Leases live beside the partials: DIR/KEY.lock (flock, shared with the reference client) and DIR/KEY.libhf/lease. */
-struct hf_swept { /* a folder whose left-overs were looked after */
-  struct hf_swept *next;
-  char dir[];
-};
 struct hf_leases {
   struct hf_root *root;
   pthread_mutex_t lock;
   struct hf_lease *held;
-  struct hf_swept *swept;
   bool keep_locks; /* lock files stay, as the reference client leaves them */
 };
 struct hf_lease {
@@ -106,7 +107,8 @@ struct hf_lease {
   int lock_fd;    /* -1: the file system has no locks that work */
   uint64_t inode; /* of the lease file, 0: none written */
   uint32_t ttl_ms;
-  bool busy; /* an ingest writes its partial */
+  bool busy;    /* an ingest writes its partial */
+  bool dropped; /* by its taker while busy: ends with the partial */
   char id[HF_IDENT_ROOM];
 };
 /* Opens (and makes) the folder DIR/KEY.libhf; never kept open, as its last user removes it. -1 with errno. */
@@ -124,6 +126,7 @@ bool hf_lease_show(struct hf_leases *, struct hf_lease *); /* writes the lease f
 
 /* ---- part.c: files on their way in -------------------------------------------------------------------------------------------------- */
 /* DIR/KEY.libhf/p.IDENT/{data,note}: a partial that survives; DIR/.libhf/IDENT: a temporary that does not. */
+enum { HF_WRITEBACK_NONE, HF_WRITEBACK_RUNS, HF_WRITEBACK_DONE };
 struct hf_part {
   struct hf_sink sink;
   struct hf_leases *leases;
@@ -133,8 +136,9 @@ struct hf_part {
   bool dirty_failed;      /* a flush failed: what is on disk is not known */
   char *dir, *key;
   char id[HF_IDENT_ROOM];
-  int fd, note_fd; /* -1: not open */
-  _Atomic uint64_t unflushed;
+  int fd, note_fd;       /* -1: not open */
+  pthread_t writer;      /* that starts write-back beside us */
+  _Atomic int writeback; /* HF_WRITEBACK_* */
   /* what is being stored; strings owned */
   struct hf_ingest what;
   char *commit, *path, *etag, *xet_hash, *repo_type, *repo_id;
@@ -145,15 +149,17 @@ struct hf_part {
 #define HF_PART_SMALL (1u << 20) /* below, a file is fetched again rather than resumed */
 hf_status hf_part_open(hf_call *, struct hf_leases *, const char *dir, const char *key, const struct hf_ingest *,
                        struct hf_part **);
-hf_status hf_part_flush(hf_call *, struct hf_part *);                                     /* content durable */
-void hf_part_writeback(struct hf_part *);                                                 /* start it */
+hf_status hf_part_flush(hf_call *, struct hf_part *); /* content durable */
+void hf_part_writeback(struct hf_part *);             /* starts it, beside the caller */
+void hf_part_writeback_join(struct hf_part *);
 hf_status hf_part_move(hf_call *, struct hf_part *, struct hf_dir *to, const char *name); /* atomic; replaces */
 void hf_part_end(struct hf_part *, bool keep); /* frees; removes what is left unless kept */
 void hf_part_sink(struct hf_part *);           /* sink.c: fills in the functions */
 hf_status hf_part_expect(hf_call *, struct hf_part *, uint64_t size);
 /* sweep.c: removes what dead writers left in DIR, once per store; and at its end the empty folders of our own. */
-void hf_part_sweep(struct hf_leases *, const char *dir);
-void hf_part_tidy(struct hf_leases *);
+void hf_part_sweep(struct hf_root *, const char *dir);
+void hf_part_tidy(struct hf_root *, bool upwards);
+bool hf_place_know(struct hf_root *, const char *dir, bool sweeping); /* true: was known (and swept) before */
 /* A temporary name in DIR/.libhf for a link or a small file of ours. */
 struct hf_dir *hf_part_temp(struct hf_root *, const char *dir, char name[HF_IDENT_ROOM]);
 /* Small file: temporary, content, flush when durable, rename to rel. */

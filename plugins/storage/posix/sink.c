@@ -1,6 +1,6 @@
 /* sink.c - the functions of a partial file's sink: writes by offset from any thread, the note, space, flushes.
- * Space for a large file is taken before its first byte; write-back starts while bytes arrive, so the flush at the end
- * is short. After a failed flush a partial is worth nothing and is removed. */
+ * Space for a large file is taken before its first byte; write-back starts while bytes arrive, beside the writers, so the
+ * flush at the end is short. After a failed flush a partial is worth nothing and is removed. */
 #include "posix.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,6 @@
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#define WRITEBACK_STEP (8u << 20)
 
 static struct hf_part *part_of(struct hf_sink *s) {
   return (struct hf_part *)(void *)s; /* its first member */
@@ -36,7 +34,8 @@ static hf_status no_room(hf_call *c, const struct hf_part *p, uint64_t need) {
 static hf_status reserve(hf_call *c, struct hf_part *p, uint64_t size) {
   struct stat st;
   struct statvfs fs;
-  if (size > INT64_MAX) return H->failf(c, HF_EPROTO, "%s cannot be that large; the server sent a wrong size.", p->path);
+  if (size > INT64_MAX)
+    return H->failf(c, HF_EPROTO, "%s cannot be that large; the server sent a wrong size.", p->path);
   if (size < HF_PART_SMALL || fstat(p->fd, &st) != 0) return HF_OK;
   if (fstatvfs(p->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize + (uint64_t)st.st_blocks * 512 < size)
     return no_room(c, p, size);
@@ -77,10 +76,6 @@ static hf_status sink_writev(hf_call *c, struct hf_sink *s, uint64_t off, const 
       if (w < 0) return sink_fail(c, p, errno, "write");
       off += (uint64_t)w;
       all -= (size_t)w;
-      if (atomic_fetch_add(&p->unflushed, (uint64_t)w) + (uint64_t)w >= WRITEBACK_STEP) {
-        atomic_store(&p->unflushed, 0);
-        hf_part_writeback(p);
-      }
       size_t done = (size_t)w;
       while (at < v + count && done >= at->iov_len) done -= at++->iov_len;
       if (done) *at = (struct iovec){(char *)at->iov_base + done, at->iov_len - done};
@@ -179,6 +174,7 @@ static hf_status seal(hf_call *c, struct hf_sink *s, const struct hf_digest *is,
   }
   p->size = s->size != HF_SIZE_UNKNOWN ? s->size : (uint64_t)st.st_size;
   if (!p->lease) { /* many small files wait for their group: they need no descriptor for it */
+    hf_part_writeback_join(p);
     close(p->fd);
     p->fd = -1;
   }

@@ -61,52 +61,59 @@ static bool sweep_key(void *arg, const char *name, unsigned char type) {
   return true;
 }
 
-static bool swept_before(struct hf_leases *set, const char *dir) {
-  bool before = false;
+bool hf_place_know(struct hf_root *r, const char *dir, bool sweeping) {
   size_t n = strlen(dir) + 1;
-  pthread_mutex_lock(&set->lock);
-  for (struct hf_swept *s = set->swept; s && !before; s = s->next) before = !strcmp(s->dir, dir);
-  if (!before) {
-    struct hf_swept *s = hf_zalloc(NULL, sizeof *s + n);
-    if (s) {
-      memcpy(s->dir, dir, n);
-      s->next = set->swept;
-      set->swept = s;
-    }
+  pthread_mutex_lock(&r->lock);
+  struct hf_place *p = r->places;
+  while (p && strcmp(p->dir, dir)) p = p->next;
+  bool before = p && (p->swept || !sweeping);
+  if (!p && (p = hf_zalloc(NULL, sizeof *p + n)) != NULL) {
+    memcpy(p->dir, dir, n);
+    p->next = r->places;
+    r->places = p;
   }
-  pthread_mutex_unlock(&set->lock);
+  if (p) p->swept |= sweeping;
+  pthread_mutex_unlock(&r->lock);
   return before;
 }
 
-void hf_part_sweep(struct hf_leases *set, const char *dir) {
+void hf_part_sweep(struct hf_root *r, const char *dir) {
   char rel[HF_PATH_ROOM];
-  if (swept_before(set, dir)) return;
-  struct sweep s = {.local = hf_root_is_local(set->root), .left = SWEEP_ENTRIES, .now = time(NULL)};
+  if (hf_place_know(r, dir, true)) return;
+  struct sweep s = {.local = hf_root_is_local(r), .left = SWEEP_ENTRIES, .now = time(NULL)};
   hf_format(rel, sizeof rel, "%s/.libhf", dir);
-  struct hf_dir *d = hf_dir_get(set->root, rel, false);
+  struct hf_dir *d = hf_dir_get(r, rel, false);
   if (d) {
     s.fd = d->fd;
     hf_dir_each(d->fd, sweep_temp, &s);
-    hf_dir_put(set->root, d);
+    hf_dir_put(r, d);
   }
   s.left = SWEEP_ENTRIES;
-  d = hf_dir_get(set->root, dir, false);
+  d = hf_dir_get(r, dir, false);
   if (d) {
     s.fd = d->fd;
     hf_dir_each(d->fd, sweep_key, &s);
-    hf_dir_put(set->root, d);
+    hf_dir_put(r, d);
   }
 }
 
-/* At the end of a store: the empty folder for temporaries goes, where nobody else uses it. */
-void hf_part_tidy(struct hf_leases *set) {
-  hf_root_forget(set->root);
-  while (set->swept) {
-    struct hf_swept *s = set->swept;
-    set->swept = s->next;
-    struct hf_dir *d = hf_dir_get(set->root, s->dir, false);
-    if (d) unlinkat(d->fd, ".libhf", AT_REMOVEDIR);
-    hf_dir_put(set->root, d);
-    H->release(s);
+/* At the end of a store: the empty folder for temporaries goes; upwards: those above it too, where nobody but us makes
+ * files in them (the reference client must not lose a folder that it has just made sure of). */
+void hf_part_tidy(struct hf_root *r, bool upwards) {
+  char rel[HF_PATH_ROOM];
+  hf_root_forget(r);
+  while (r->places) {
+    struct hf_place *p = r->places;
+    r->places = p->next;
+    struct hf_dir *top = hf_dir_get(r, "", false);
+    bool gone = top && hf_format(rel, sizeof rel, "%s/.libhf", p->dir);
+    while (gone) {
+      gone = unlinkat(top->fd, rel, AT_REMOVEDIR) == 0 || errno == ENOENT;
+      char *cut = strrchr(rel, '/');
+      gone = gone && cut && upwards;
+      if (cut) *cut = 0;
+    }
+    hf_dir_put(r, top);
+    H->release(p);
   }
 }
