@@ -243,6 +243,8 @@ static void scan(hf_runtime *rt) {
   struct hf_index *ix = hf_index_open();
   struct hf_setting set = hf_config_setting(rt, "HF_PLUGIN_PATH");
   bool foreign = hf_privileged() && set.origin && strncmp(set.origin, "environment", 11) == 0;
+  if (r->plugin_path && set.value && strcmp(r->plugin_path, set.value) == 0)
+    set.value = NULL; /* said once, in two ways */
   uint32_t n = places ? hf_search_places(r->plugin_path, foreign ? NULL : set.value, r->libdir, places, PLACES_MAX) : 0;
   for (uint32_t i = 0; i < n; i++) {
     char real[4096];
