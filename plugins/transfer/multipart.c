@@ -15,12 +15,16 @@ enum {
   WIDTH_FIRST = 4, /* after the probe */
   WIDTH_MOST = 16
 };
-#define LARGE      (16 * MIB)
-#define PROBE      (4 * MIB)
-#define PART_LEAST (8 * MIB)
-#define PART_MOST  (32 * MIB)
-#define STEADY     (4096 * MIB) /* bytes at one width before others are tried again */
-#define GAIN       1.2          /* a wider try must be so much faster */
+#define LARGE       (16 * MIB)
+#define PROBE       (4 * MIB)
+#define PROBE_AGAIN (32 * MIB) /* of a fast connection, which had not warmed up in the first probe */
+#define FAST        100e6      /* bytes per second */
+#define TRY_LEAST   (8 * MIB)  /* per connection of a wider try */
+#define PART_LEAST  (4 * MIB)
+#define PART_MOST   (32 * MIB)
+#define STEADY      (4096 * MIB) /* bytes at one width before others are tried again */
+#define GAIN        1.25         /* a wider try must be so much faster */
+#define GAIN_FAST   1.6          /* where more connections cost much and seldom help: above 200 MB/s */
 
 static hf_status load(const struct hf_host *host, void **state) {
   H = host;
@@ -167,7 +171,7 @@ static hf_status round_of(hf_call *c, struct pull *p, uint32_t width, uint64_t q
   if (st != HF_OK || *done) return st;
   for (uint32_t i = 0; i < p->gap_count; i++) left += p->gaps[i].len;
   p->quota = quota < left ? quota : left;
-  p->part = width == 1 ? p->quota : p->quota / (4 * width);
+  p->part = width == 1 ? p->quota : p->quota / (2 * width);
   if (p->part < PART_LEAST && width > 1) p->part = PART_LEAST;
   if (p->part > PART_MOST && width > 1) p->part = PART_MOST;
   uint64_t began = H->now_ns(), bytes = p->quota;
@@ -188,11 +192,12 @@ static hf_status pull_wide(hf_call *c, struct pull *p) {
   uint32_t width = 1, best_width = 1;
   int done = 0;
   hf_status st = round_of(c, p, 1, PROBE, &best, &done);
+  if (st == HF_OK && !done && best >= FAST) st = round_of(c, p, 1, PROBE_AGAIN, &best, &done);
   while (st == HF_OK && !done) {
     width = best_width < WIDTH_FIRST ? WIDTH_FIRST : best_width * 2;
-    if (width <= WIDTH_MOST) st = round_of(c, p, width, width * PART_LEAST, &rate, &done);
+    if (width <= WIDTH_MOST) st = round_of(c, p, width, width * TRY_LEAST, &rate, &done);
     if (st != HF_OK || done) break;
-    if (width <= WIDTH_MOST && rate > best * GAIN) {
+    if (width <= WIDTH_MOST && rate > best * (best < 2 * FAST ? GAIN : GAIN_FAST)) {
       best = rate;
       best_width = width;
       continue;
