@@ -141,9 +141,11 @@ static bool lacks(hf_call *c, struct hf_sink *s) {
 }
 
 /* Would another adapter fare better? Not when this machine, the user or the server's answer is the reason. */
-static bool next_may_help(hf_call *c, hf_status st) {
+static bool next_may_help(hf_call *c, hf_status st, const char *url) {
   if (hf_call_check(c) != HF_OK) return false;
   const struct hf_error *e = hf_call_error(c);
+  bool of_network = st == HF_ENET || st == HF_ETIMEDOUT || st == HF_EHTTP;
+  if (of_network && e && hf_url_same_origin(e->url, url)) return false; /* it would ask the same server again */
   switch (st) {
     case HF_ENET:
     case HF_ETIMEDOUT:
@@ -184,7 +186,7 @@ static hf_status run_adapters(hf_call *c, struct hf_batch *b, uint32_t i, uint32
     hf_status st = run_one(own, b, i, a);
     bool stalled = st != HF_OK && j->stalled && hf_call_check(c) == HF_OK;
     bool last = k + 1 == b->adapter_count;
-    bool on = st != HF_OK && !last && (stalled || next_may_help(own, st));
+    bool on = st != HF_OK && !last && (stalled || next_may_help(own, st, j->tr.url));
     const struct hf_error *e = hf_call_error(own);
     if (on)
       hf_call_log(c, HF_LOG_INFO, "%s: adapter %s gave up (%s), %s goes on", j->tr.path, a->mod->m->name,

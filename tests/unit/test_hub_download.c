@@ -79,6 +79,9 @@ static bool on_hub(struct server *srv, int fd, const struct seen *s) {
                target);
   if (strstr(s->head, "/me/old/resolve/main/config.json "))
     return put(fd, "HTTP/1.1 307 X\r\nLocation: /me/m/resolve/main/config.json\r\nContent-Length: 0\r\n\r\n");
+  if (strstr(s->head, "/me/busy/"))
+    return head ? serve_file(fd, s, CONFIG, "\"" CONFIGID "\"")
+                : put(fd, "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n");
   if (strstr(s->head, "/me/loop/"))
     return put(fd, "HTTP/1.1 307 X\r\nLocation: /me/loop/resolve/main/x\r\nContent-Length: 0\r\n\r\n");
   if (strstr(s->head, "/me/nocommit/"))
@@ -332,6 +335,16 @@ START_TEST(an_answer_without_commit_is_from_no_hub) {
 }
 END_TEST
 
+START_TEST(a_busy_server_is_asked_by_one_adapter_only) {
+  struct hf_hub_result *r;
+  runtime("HF_TRIES", "2");
+  ck_assert_int_eq(hf_hub_download(rt, "me/busy", "x", NULL, &r), HF_EHTTP);
+  ck_assert_uint_eq(r->error->http_status, 503);
+  hf_hub_result_free(r);
+  ck_assert_int_eq(requests(), 3); /* HEAD, and two tries of one adapter */
+}
+END_TEST
+
 START_TEST(into_a_folder) {
   struct hf_hub_result *r;
   char dir[256], path[PATH_MAX];
@@ -445,6 +458,7 @@ int main(void) {
   tcase_add_test(t, local_only_asks_nobody);
   tcase_add_test(t, a_broken_hub_leads_to_the_local_copy);
   tcase_add_test(t, an_answer_without_commit_is_from_no_hub);
+  tcase_add_test(t, a_busy_server_is_asked_by_one_adapter_only);
   tcase_add_test(t, into_a_folder);
   tcase_add_test(t, ranges);
   tcase_add_test(t, looks);
