@@ -17,14 +17,15 @@ enum {
 };
 #define LARGE       (16 * MIB)
 #define PROBE       (4 * MIB)
-#define PROBE_AGAIN (32 * MIB) /* of a fast connection, which had not warmed up in the first probe */
-#define FAST        100e6      /* bytes per second */
-#define TRY_LEAST   (8 * MIB)  /* per connection of a wider try */
+#define PROBE_AGAIN (32 * MIB) /* now that everything is warm */
+#define SLOW        10e6       /* bytes per second: no use in probing again */
+#define FAST        200e6
+#define TRY_LEAST   (8 * MIB) /* per connection of a wider try */
 #define PART_LEAST  (4 * MIB)
 #define PART_MOST   (32 * MIB)
 #define STEADY      (4096 * MIB) /* bytes at one width before others are tried again */
 #define GAIN        1.25         /* a wider try must be so much faster */
-#define GAIN_FAST   1.6          /* where more connections cost much and seldom help: above 200 MB/s */
+#define GAIN_FAST   1.6          /* where more connections cost much and seldom help: above FAST */
 
 static hf_status load(const struct hf_host *host, void **state) {
   H = host;
@@ -192,12 +193,12 @@ static hf_status pull_wide(hf_call *c, struct pull *p) {
   uint32_t width = 1, best_width = 1;
   int done = 0;
   hf_status st = round_of(c, p, 1, PROBE, &best, &done);
-  if (st == HF_OK && !done && best >= FAST) st = round_of(c, p, 1, PROBE_AGAIN, &best, &done);
+  if (st == HF_OK && !done && best >= SLOW) st = round_of(c, p, 1, PROBE_AGAIN, &best, &done);
   while (st == HF_OK && !done) {
     width = best_width < WIDTH_FIRST ? WIDTH_FIRST : best_width * 2;
     if (width <= WIDTH_MOST) st = round_of(c, p, width, width * TRY_LEAST, &rate, &done);
     if (st != HF_OK || done) break;
-    if (width <= WIDTH_MOST && rate > best * (best < 2 * FAST ? GAIN : GAIN_FAST)) {
+    if (width <= WIDTH_MOST && rate > best * (best < FAST ? GAIN : GAIN_FAST)) {
       best = rate;
       best_width = width;
       continue;
