@@ -378,6 +378,21 @@ START_TEST(a_job_is_run_or_taken_back_never_both) {
 }
 END_TEST
 
+static void deep(void *arg) {
+  volatile char room[1400 * 1024];
+  for (size_t i = 0; i < sizeof room; i += 1024) room[i] = 1;
+  atomic_store((_Atomic int *)arg, room[0]);
+}
+
+START_TEST(a_worker_has_a_stack_for_deep_parsers) {
+  open_with("1");
+  _Atomic int ran = 0;
+  ck_assert_int_eq(hf_work_post(rt->work, deep, (void *)&ran), HF_OK);
+  finish();
+  ck_assert_int_eq(ran, 1);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("work");
   TCase *t = tcase_create("work");
@@ -399,6 +414,7 @@ int main(void) {
   tcase_add_test(t, a_group_outlives_the_branch_that_opened_it);
   tcase_add_loop_test(t, posted_jobs_have_run_when_the_pool_is_closed, 0, 3);
   tcase_add_test(t, a_job_is_run_or_taken_back_never_both);
+  tcase_add_test(t, a_worker_has_a_stack_for_deep_parsers);
   suite_add_tcase(s, t);
   return unit_run(s);
 }
