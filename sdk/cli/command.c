@@ -68,8 +68,45 @@ static void extend(char *path, const char *word) {
   snprintf(path + at, LONGEST_PATH - at, " %s", word);
 }
 
-static bool wants_help(const char *word) {
-  return !strcmp(word, "-h") || !strcmp(word, "--help");
+/* Options of a group: flags that act at once. Those of the program come first in the table. */
+enum eager { NOTHING = -1, VERSION, INSTALL, SHOW, SKILLS, HELP };
+static const struct {
+  const char *spelling;
+  char letter;
+} flags[] = {
+    {"--version", 'v'}, {"--install-completion", 0}, {"--show-completion", 0}, {"--skills", 0}, {"--help", 'h'}};
+
+static enum eager flag_named(bool root, const char *name, size_t len) {
+  for (enum eager k = root ? VERSION : HELP; k <= HELP; k++)
+    if (strlen(flags[k].spelling) == len && !memcmp(flags[k].spelling, name, len)) return k;
+  return NOTHING;
+}
+
+/* Reads the options in front of a group's next word: how many words they take, and the first that acts. -1: fine. */
+static int read_flags(const struct cli_command *group, const char *path, bool root, int count, char **words, int *used,
+                      enum eager *first) {
+  int i = 0;
+  *first = NOTHING;
+  for (; i < count && words[i][0] == '-' && words[i][1]; i++) {
+    char *word = words[i], name[128];
+    if (!strcmp(word, "--")) {
+      i++;
+      break;
+    }
+    size_t len = strcspn(word, "=");
+    snprintf(name, sizeof name, "%.*s", (int)len, word);
+    enum eager found = flag_named(root, word, len);
+    if (found != NOTHING && word[len]) return cli_usage_error(NULL, path, "Option '%s' does not take a value.", name);
+    if (found == NOTHING && word[1] == '-') return cli_unknown_group_option(group, path, root, name);
+    if (*first == NOTHING) *first = found;
+    for (char *c = word + 1; found == NOTHING && *c; c++) {
+      enum eager k = *c == 'h' ? HELP : root && *c == 'v' ? VERSION : NOTHING;
+      if (k == NOTHING) return cli_unknown_group_option(group, path, root, (char[]){'-', *c, 0});
+      if (*first == NOTHING) *first = k;
+    }
+  }
+  *used = i;
+  return -1;
 }
 
 static int run_row(hf_runtime *rt, const struct hf_task *task, const char *path, int count, char **words) {
@@ -79,32 +116,34 @@ static int run_row(hf_runtime *rt, const struct hf_task *task, const char *path,
 }
 
 /* Group by group through the tree: help, aliases, what is not known. */
-static int walk(hf_runtime *rt, const struct cli_command *root, int count, char **words) {
+static int walk(hf_runtime *rt, const struct cli_command *root, bool help, int count, char **words) {
   char path[LONGEST_PATH] = "hf";
   const struct cli_command *group = root;
-  for (int i = 0; i < count; i++) {
-    if (wants_help(words[i])) {
-      cli_help_group(stdout, group, path, group == root);
-      return CLI_OK;
+  for (int i = 0;; i++) {
+    int used = 0;
+    enum eager first = help ? HELP : NOTHING;
+    int code = group == root ? -1 : read_flags(group, path, false, count - i, words + i, &used, &first);
+    if (code >= 0) return code;
+    i += used;
+    if (first == HELP || i >= count) {
+      cli_help_group(first == HELP ? stdout : stderr, group, path, group == root);
+      return first == HELP ? CLI_OK : CLI_USAGE;
     }
-    if (words[i][0] == '-' && words[i][1]) return cli_unknown_group_option(group, path, group == root, words[i]);
     const struct cli_command *next = cli_tree_child(group, words[i]);
     if (!next) {
-      int code = cli_elsewhere(count, words, i);
+      code = cli_elsewhere(count, words, i);
       return code >= 0 ? code : cli_unknown_command(group, path, group == root, words[i]);
     }
     extend(path, words[i]);
     if (next->task) return run_row(rt, next->task, path, count - i - 1, words + i + 1);
     group = next;
   }
-  cli_help_group(stderr, group, path, group == root);
-  return CLI_USAGE;
 }
 
-static int dispatch(hf_runtime *rt, int count, char **words) {
+static int dispatch(hf_runtime *rt, bool help, int count, char **words) {
   int used = 0;
   if (count && !strcmp(words[0], "__complete")) return cli_complete(rt, count - 1, words + 1);
-  const struct hf_task *task = find_row(rt, count, words, &used);
+  const struct hf_task *task = help ? NULL : find_row(rt, count, words, &used);
   if (task) {
     char path[LONGEST_PATH] = "hf";
     for (int i = 0; i < used; i++) extend(path, words[i]);
@@ -115,35 +154,20 @@ static int dispatch(hf_runtime *rt, int count, char **words) {
     fputs("Error: out of memory\n", stderr);
     return CLI_FAILED;
   }
-  int code = walk(rt, root, count, words);
+  int code = walk(rt, root, help, count, words);
   cli_tree_free(root);
   return code;
 }
 
-/* Options in front of the first word. -1: none that ends the run. */
-static int root_options(struct line *l) {
-  static const struct {
-    const char *spelling;
-    char letter;
-  } known[] = {
-      {"--version", 'v'}, {"--help", 'h'}, {"--install-completion", 0}, {"--show-completion", 0}, {"--skills", 0}};
-  enum { VERSION, HELP, INSTALL, SHOW, SKILLS, COUNT };
-  int first = -1, at = 0;
-  for (; at < l->count && l->words[at][0] == '-' && l->words[at][1]; at++) {
-    char *word = l->words[at];
-    if (!strcmp(word, "--")) break;
-    int found = -1;
-    for (int k = 0; k < COUNT; k++)
-      if (!strcmp(word, known[k].spelling) || (known[k].letter && word[1] == known[k].letter && !word[2])) found = k;
-    if (found < 0) return -1; /* the tree says what is wrong */
-    if (first < 0) first = found;
+/* What the options in front of the first word ask for. -1: a command, or help. */
+static int act(enum eager first, struct line *l) {
+  switch (first) {
+    case VERSION: puts(hf_version()); return CLI_OK;
+    case INSTALL: return cli_install_completion();
+    case SHOW: return cli_show_completion();
+    case SKILLS: return cli_elsewhere(l->count, l->words, 0);
+    default: return -1;
   }
-  if (first == VERSION) puts(hf_version());
-  if (first == INSTALL) return cli_install_completion();
-  if (first == SHOW) return cli_show_completion();
-  if (first == SKILLS) return cli_elsewhere(l->count, l->words, 0);
-  if (first == HELP) return -1;
-  return first == VERSION ? CLI_OK : -1;
 }
 
 /* Lines of the library: bare, as in every output mode of the reference. A bar that is on the screen gives way. */
@@ -156,7 +180,10 @@ static void on_log(void *arg, int32_t level, const char *line) {
 int cli_main(int argc, char **argv) {
   struct line l = {.words = calloc((size_t)argc + 1, sizeof *l.words)};
   int code = l.words ? take_globals(&l, argc, argv) : CLI_FAILED;
-  if (code < 0) code = root_options(&l);
+  int used = 0;
+  enum eager first = NOTHING;
+  if (code < 0) code = read_flags(NULL, "hf", true, l.count, l.words, &used, &first);
+  if (code < 0) code = act(first, &l);
   if (code < 0) {
     struct hf_runtime_opts opts = {.struct_size = sizeof opts,
                                    .settings = HF_TABLE_N(l.settings, l.settings_count),
@@ -168,7 +195,7 @@ int cli_main(int argc, char **argv) {
       fprintf(stderr, "Error: %s\n", hf_runtime_problem());
       code = CLI_FAILED;
     } else {
-      code = dispatch(rt, l.count, l.words);
+      code = dispatch(rt, first == HELP, l.count - used, l.words + used);
       hf_runtime_free(rt);
     }
   }

@@ -2,6 +2,7 @@
  * Such a command is handed to the program named in HF_FALLBACK, with the words as they were typed; without it, exit 2.
  * The registry is asked first: a name in this table that has a row by now never gets here. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -249,6 +250,8 @@ int cli_elsewhere(int count, char **words, int known) {
   argv[0] = file;
   memcpy(argv + 1, words, (size_t)count * sizeof *argv);
   unsetenv("HF_FALLBACK"); /* should it be this very program */
+  signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, SIG_DFL);
   execvp(file, argv);
   fprintf(stderr, "Error: HF_FALLBACK names %s, which cannot be run: %s.\n", file, strerror(errno));
   free(argv);

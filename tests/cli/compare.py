@@ -79,7 +79,7 @@ def compare(line, words, extra, url):
     for what, mine, its in zip(("exit code", "stdout", "stderr"), ours, theirs):
         if isinstance(mine, str) and is_help(mine) and is_help(its):
             continue  # help is alike, not equal
-        if what == "stdout" and "version" in line:
+        if what == "stdout" and ("version" in line or line.startswith("-v")):
             mine, its = (re.sub(r"\d+\.\d+\.\d+", "VERSION", t) for t in (mine, its))
         if mine != its or options.show:
             problems.append(f"  {what}\n    reference {its!r}\n    ours      {mine!r}")
