@@ -206,8 +206,8 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   struct stack *s = net;
   *result = (struct hf_net_result){.struct_size = sizeof(*result), .sent_nothing = 1};
   if (stack_start(s) != HF_OK) return s->host->failf(call, HF_ENOMEM, "cannot start the network thread");
-  struct slot *slot;
-  hf_status waited = slot_take(call, s, req->url, &slot);
+  struct slot *slot = NULL;
+  hf_status waited = req->flags & HF_NETREQ_NESTED ? HF_OK : slot_take(call, s, req->url, &slot);
   if (waited != HF_OK) return waited;
   struct exchange *x = exchange_new(s, req);
   if (x == NULL) {

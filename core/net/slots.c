@@ -1,11 +1,9 @@
 /* slots.c - how many exchanges one host has at the same time. Counted here and not by curl, whose time limits also run while
  * an exchange waits for its turn: a long queue behind large files must not look like a dead server.
- * A callback of one exchange may start another on the same thread: that one needs no slot, so nesting cannot lock up. */
+ * An exchange that a callback of another one starts needs no slot, so nesting cannot lock up. */
 #include <string.h>
 
 #include "stack.h"
-
-static _Thread_local unsigned depth;
 
 /* FNV-1a of scheme, host and port. */
 static uint64_t host_of(const char *url) {
@@ -32,7 +30,6 @@ static struct slot *slot_of(struct stack *s, uint64_t host) {
 hf_status slot_take(hf_call *call, struct stack *s, const char *url, struct slot **out) {
   hf_status st = HF_OK;
   *out = NULL;
-  if (depth++ > 0) return HF_OK;
   uint64_t host = host_of(url);
   pthread_mutex_lock(&s->lock);
   struct slot *slot = slot_of(s, host);
@@ -47,13 +44,11 @@ hf_status slot_take(hf_call *call, struct stack *s, const char *url, struct slot
   if (slot != NULL && st != HF_OK) slot->users--;
   if (slot != NULL && st == HF_OK) slot->busy++;
   pthread_mutex_unlock(&s->lock);
-  if (st != HF_OK) depth--;
   *out = st == HF_OK ? slot : NULL;
   return st;
 }
 
 void slot_give(struct stack *s, struct slot *slot) {
-  depth--;
   if (slot == NULL) return;
   pthread_mutex_lock(&s->lock);
   slot->busy--;

@@ -130,6 +130,8 @@ static hf_status find_way(struct http *h) {
   return HF_OK;
 }
 
+static _Thread_local uint32_t running; /* exchanges of this thread: callbacks may start further ones */
+
 static hf_status exchange(struct http *h, bool *again) {
   const struct hf_net *net;
   void *stack;
@@ -152,7 +154,9 @@ static hf_status exchange(struct http *h, bool *again) {
     if (is_bulk(h)) r.flags |= HF_NETREQ_BULK, r.ahead = AHEAD_BULK;
     set_body(h, &r);
     set_times(h, &r);
+    if (running++ > 0) r.flags |= HF_NETREQ_NESTED;
     st = net->perform(h->call, stack, &r, &result);
+    running--;
     h->wire += result.received;
     if (st == HF_OK) {
       st = http_body_end(h);

@@ -42,8 +42,9 @@ struct hf_net_req {
   uint32_t stall_ms; /* silence after the connection stands; 0: the configuration's */
 };
 enum {
-  HF_NETREQ_RAW = 1, /* the body as it is on the wire, whatever Content-Encoding says */
-  HF_NETREQ_BULK = 2 /* a large body: large buffers, a connection of its own */
+  HF_NETREQ_RAW = 1,   /* the body as it is on the wire, whatever Content-Encoding says */
+  HF_NETREQ_BULK = 2,  /* a large body: large buffers, a connection of its own */
+  HF_NETREQ_NESTED = 4 /* made by a callback of another exchange: never waits for that to end */
 };
 struct hf_net_result {
   uint32_t struct_size;
