@@ -168,12 +168,16 @@ static hf_status resolve(hf_call *c, struct hf_batch *b, uint32_t i) {
     TRY(b->f->resolve(c, b->f->arg, file, i));
     TRY(check_space_of(c, b, i, before));
   }
-  j->tr.path = file->path;
-  j->tr.url = file->url;
-  j->tr.etag = file->etag;
-  j->tr.xet_hash = file->xet_hash;
-  j->tr.size = file->size;
-  j->tr.digest = file->digest;
+  if (b->f->resolve) {
+    pthread_mutex_lock(&b->choosing); /* adapters look at the whole batch while they are chosen */
+    j->tr.path = file->path;
+    j->tr.url = file->url;
+    j->tr.etag = file->etag;
+    j->tr.xet_hash = file->xet_hash;
+    j->tr.size = file->size;
+    j->tr.digest = file->digest;
+    pthread_mutex_unlock(&b->choosing);
+  }
   return hf_path_check(c, file->path);
 }
 
