@@ -1,6 +1,6 @@
-/* store_kit.h - what the tests of the storage backends share: a runtime with the built plugins, a folder of their own,
- * short ways to store bytes and to look at what lies on disk.
- * Included by test_hub_cache.c, test_local_dir.c and test_memory.c. */
+/* store_kit.h - what the tests of the storage backends share: a runtime with the
+ * built plugins, a folder of their own, short ways to store bytes and to look at what
+ * lies on disk. Included by test_hub_cache.c, test_local_dir.c and test_memory.c. */
 #ifndef STORE_KIT_H
 #define STORE_KIT_H
 #include <check.h>

@@ -1,6 +1,6 @@
-/* test_hub_cache.c - hub-cache on disk: the layout byte for byte, lookups that write nothing and never leave the cache,
- * adopting, groups, refs, listings, the shared store, removal.
- * Interrupted and competing writers are in test_partials.c. */
+/* test_hub_cache.c - hub-cache on disk: the layout byte for byte, lookups that
+ * write nothing and never leave the cache, adopting, groups, refs, listings, the
+ * shared store, removal. Interrupted and competing writers are in test_partials.c. */
 #include "store_kit.h"
 
 #define REPO "cache/models--org--name"

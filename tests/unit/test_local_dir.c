@@ -1,6 +1,6 @@
-/* test_local_dir.c - a folder with real files: the notes beside them byte for byte, what counts as unchanged, replacing,
- * links that were planted, long names, resuming.
- * Times in the notes are compared with what Python prints. */
+/* test_local_dir.c - a folder with real files: the notes beside them byte for
+ * byte, what counts as unchanged, replacing, links that were planted, long
+ * names, resuming. Times in the notes are compared with what Python prints. */
 #include "store_kit.h"
 
 #define BOOK      "dir/.cache/huggingface"

@@ -1,6 +1,6 @@
-/* test_memory.c - the store in memory: files, blobs kept once and counted, refs that compare and swap, listings, leases,
- * the limit, sources that outlive what they read from.
- * The same calls as for the stores on disk. */
+/* test_memory.c - the store in memory: files, blobs kept once and counted,
+ * refs that compare and swap, listings, leases, the limit, sources that
+ * outlive what they read from. The same calls as for the stores on disk. */
 #include "store_kit.h"
 
 static hf_store *store;

@@ -1,6 +1,6 @@
-/* test_partials.c - writers that are interrupted, killed, stopped or in each other's way: what survives, who continues,
- * who may still publish, and that nothing is left behind. On hub-cache; local-dir shares the code.
- * Other processes are real ones, made with fork. */
+/* test_partials.c - writers that are interrupted, killed, stopped or in each other's way:
+ * what survives, who continues, who may still publish, and that nothing is left behind.
+ * On hub-cache; local-dir shares the code. Other processes are real ones, made with fork. */
 #include <sched.h>
 #include <sys/mount.h>
 

@@ -56,7 +56,7 @@ hf_status hub_blob_open(hf_call *c, void *store, const struct hf_key *key, struc
   return hf_source_open(c, fd, name, out);
 }
 
-/* ---- who shows what --------------------------------------------------------------------------------------------------- */
+/* ---- who shows what ---------------------------------------------------------------------------------------------- */
 
 struct names { /* etags that pointers show, one entry per pointer */
   char **all;
@@ -140,7 +140,7 @@ static void forget(struct names *n) {
   H->release(n->all);
 }
 
-/* ---- removing ------------------------------------------------------------------------------------------------------------ */
+/* ---- removing ---------------------------------------------------------------------------------------------------- */
 
 /* Our own unfinished bytes of this blob, unless a living process holds them. */
 static bool drop_partial(hf_call *c, struct hub *hub, const char *folder, const char *name) {
@@ -205,7 +205,7 @@ hf_status hub_remove(hf_call *c, void *store, const struct hf_name *name) {
   return there ? hub_blob_remove(c, hub, &(struct hf_key){name->repo, etag}) : HF_OK;
 }
 
-/* ---- listing --------------------------------------------------------------------------------------------------------------- */
+/* ---- listing ----------------------------------------------------------------------------------------------------- */
 
 struct listing {
   hf_call *c;

@@ -1,6 +1,6 @@
-/* hub.h - what the parts of the hub-cache backend share: the store, the names of its layout, pointers, the shared store.
- * The layout is that of the reference client's cache, so both can use one folder at the same time.
- * Private to plugins/storage/hub-cache. */
+/* hub.h - what the parts of the hub-cache backend share: the store, the names of its
+ * layout, pointers, the shared store. The layout is that of the reference client's cache,
+ * so both can use one folder at the same time. Private to plugins/storage/hub-cache. */
 #ifndef HF_HUB_CACHE_H
 #define HF_HUB_CACHE_H
 #include "posix.h"
@@ -40,7 +40,7 @@ hf_status hub_ingest(hf_call *, void *, const struct hf_ingest *, struct hf_sink
 hf_status hub_publish(hf_call *, void *, void *const *seals, uint32_t n, hf_slot *);
 void hub_discard(void *, void *seal);
 
-/* ---- pointer.c: the file of a snapshot that shows a blob. fresh: the blob was just stored and nothing else shows it. ---- */
+/* ---- pointer.c: the file of a snapshot that shows a blob. fresh: just stored, nothing else shows it ---- */
 hf_status hub_point(hf_call *, struct hub *, const char *folder, const char *commit, const char *path, const char *etag,
                     bool fresh, struct hf_flush *);
 

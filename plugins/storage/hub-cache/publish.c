@@ -1,6 +1,6 @@
-/* publish.c - how bytes get into the cache: what is there already is shown, what is new is received, flushed and renamed.
- * A group is flushed once, then every blob gets its name, then every snapshot its pointer: a power cut leaves files that
- * nobody shows yet, never a name without its bytes. */
+/* publish.c - how bytes get into the cache: what is there already is shown, what is new is received,
+ * flushed and renamed. A group is flushed once, then every blob gets its name, then every snapshot
+ * its pointer: a power cut leaves files that nobody shows yet, never a name without its bytes. */
 #include "hub.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,6 @@
-/* shared.c - CACHE/blobs: Xet files that several repos of a cache show, stored once, with a manifest of who shows them.
- * The rules are the reference client's: a marker says that the folder is ours, a lock per file orders link, publication
- * and removal, the manifest is written before the link, and a manifest that cannot be read keeps its file for ever.
- * It is an optimisation: every problem is only logged and the file stays in its repo. */
+/* shared.c - CACHE/blobs: Xet files that several repos of a cache show, stored once, with a manifest of who shows
+ * them. The rules are the reference client's: a marker, a lock per file, the manifest before the link, and what
+ * cannot be read is kept. It is an optimisation: every problem is only logged and the file stays in its repo. */
 #include "hub.h"
 #include <dirent.h>
 #include <errno.h>
@@ -43,18 +42,24 @@ static bool is_store(struct hub *hub) {
   return ok;
 }
 
-static mode_t cache_mode(struct hub *hub, gid_t *gid) {
+static mode_t cache_mode(struct hub *hub) {
   struct stat st;
   struct hf_dir *d = hf_dir_get(hub->root, "", false);
   bool ok = d && fstat(d->fd, &st) == 0;
   hf_dir_put(hub->root, d);
-  if (gid) *gid = ok ? st.st_gid : (gid_t)-1;
   return ok ? st.st_mode & 07777 : 0700;
 }
 
 static mode_t content_mode(struct hub *hub) {
-  mode_t m = cache_mode(hub, NULL);
+  mode_t m = cache_mode(hub);
   return 0400 | (m & S_IXGRP ? 0040 : 0) | (m & S_IXOTH ? 0004 : 0);
+}
+
+/* Who may enter the cache may enter the folders of the store. */
+static void mirror_mode(struct hub *hub, struct hf_dir *d) {
+  mode_t want = cache_mode(hub) & (0777 | S_ISGID | S_ISVTX);
+  struct stat st;
+  if (fstat(d->fd, &st) == 0 && (st.st_mode & 07777) != want) (void)!fchmod(d->fd, want);
 }
 
 /* Left-overs of an interrupted start: empty or the beginning of a marker. Anything else is somebody's. */
@@ -91,7 +96,7 @@ static bool make_store(struct hub *hub) {
   bool ok = hf_dir_each(d->fd, leftover, &l) == 0 && !l.foreign;
   if (ok) {
     hf_dir_each(d->fd, drop_leftover, &l);
-    (void)!fchmod(d->fd, cache_mode(hub, NULL) & (0777 | S_ISGID | S_ISVTX));
+    mirror_mode(hub, d);
     hf_format(temp, sizeof temp, MARKER ".%08x.tmp", (unsigned)(H->now_ns() ^ (unsigned)getpid() << 12));
     int fd = openat(d->fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     ok = fd >= 0 && hf_write_all(fd, MARKER_TEXT, 2) && fchmod(fd, content_mode(hub)) == 0 &&
@@ -135,11 +140,9 @@ static bool enter(hf_call *c, struct hub *hub, const char *hash, bool make, stru
   struct stat st;
   *e = (struct entry){.hash = hash, .lock = -1};
   hf_format(rel, sizeof rel, "blobs/%.2s", hash);
-  uint32_t made = atomic_load(&hub->root->made);
   e->dir = hf_dir_get(hub->root, rel, make);
   if (!e->dir) return false;
-  if (make && atomic_load(&hub->root->made) != made)
-    (void)!fchmod(e->dir->fd, cache_mode(hub, NULL) & (0777 | S_ISGID | S_ISVTX));
+  if (make) mirror_mode(hub, e->dir);
   hf_format(name, sizeof name, "%s.lock", hash);
   e->lock = openat(e->dir->fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (e->lock < 0 || fstat(e->lock, &st) != 0 || !S_ISREG(st.st_mode)) {

@@ -1,6 +1,6 @@
-/* local.c - local-dir: a plain folder of real files as a store, with the reference client's book-keeping beside them.
- * Files are looked at without following a link at any level, so a link planted in the folder leads nowhere.
- * This file holds looking, listings, the table of functions and opening. */
+/* local.c - local-dir: a plain folder of real files as a store, with the reference client's book-keeping
+ * beside them. Files are looked at without following a link at any level, so a link planted in the
+ * folder leads nowhere. This file holds looking, listings, the table of functions and opening. */
 #include "local.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-/* local.h - what the parts of the local-dir backend share: the folder, its book-keeping, and the metadata of one file.
- * A plain folder with real files; what is known about each lies in DIR/.cache/huggingface, as the reference keeps it.
- * Private to plugins/storage/local-dir. */
+/* local.h - what the parts of the local-dir backend share: the folder, its book-keeping, and
+ * the metadata of one file. A plain folder with real files; what is known about each lies in
+ * DIR/.cache/huggingface, as the reference keeps it. Private to plugins/storage/local-dir. */
 #ifndef HF_LOCAL_DIR_H
 #define HF_LOCAL_DIR_H
 #include "posix.h"

@@ -1,6 +1,6 @@
-/* publish.c - how files get into a folder: what lies there and is right is kept, everything else is replaced by rename.
- * The old metadata goes before the new file comes and the new one follows it, so they never speak of other bytes.
- * A file without metadata is hashed and kept when it is what the Hub has. */
+/* publish.c - how files get into a folder: what lies there and is right is kept, everything else is
+ * replaced by rename. The old metadata goes before the new file comes and the new one follows it, so they
+ * never speak of other bytes. A file without metadata is hashed and kept when it is what the Hub has. */
 #include "local.h"
 #include <errno.h>
 #include <fcntl.h>

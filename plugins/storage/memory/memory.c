@@ -97,7 +97,7 @@ static hf_status mem_remove(hf_call *c, void *store, const struct hf_name *name)
   return there ? HF_OK : not_there(c, name->path);
 }
 
-/* ---- blobs ------------------------------------------------------------------------------------------------------------------- */
+/* ---- blobs ------------------------------------------------------------------------------------------------------- */
 
 static struct hf_blob row_of(const struct hf_repo *repo, const struct mem_blob *b, const char *etag) {
   return (struct hf_blob){.struct_size = sizeof(struct hf_blob),
@@ -222,7 +222,7 @@ static hf_status mem_space(hf_call *c, void *store, hf_slot *slot) {
   return H->put(slot, HF_PUT_TEXT, &(struct hf_text){o, (size_t)(text + sizeof text - o)}, sizeof(struct hf_text));
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static struct memory *store_new(hf_call *c, const char *name) {
   struct memory *m = mem_alloc(c, sizeof *m);

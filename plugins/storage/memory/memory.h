@@ -1,6 +1,6 @@
-/* memory.h - what the parts of the memory backend share: repos with blobs, files, refs and listings, all in one block of
- * lists under one lock. For programs that embed the library, and for tests.
- * Private to plugins/storage/memory. */
+/* memory.h - what the parts of the memory backend share: repos with blobs, files,
+ * refs and listings, all in one block of lists under one lock. For programs that
+ * embed the library, and for tests. Private to plugins/storage/memory. */
 #ifndef HF_MEMORY_H
 #define HF_MEMORY_H
 #include <hf/plugin.h>

@@ -1,6 +1,6 @@
 /* receive.c - files on their way into memory, and read from it: sink, publication, source.
- * Content of known size is one block from the start; else it grows by half. The store's limit is kept before anything is
- * allocated, so a server that lies about a size costs nothing. */
+ * Content of known size is one block from the start; else it grows by half. The store's limit
+ * is kept before anything is allocated, so a server that lies about a size costs nothing. */
 #include "memory.h"
 
 struct mem_sink {
@@ -204,7 +204,7 @@ void mem_discard(void *store, void *seal) {
   sink_free(seal);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 struct mem_source {
   struct hf_source source;

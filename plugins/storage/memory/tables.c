@@ -1,7 +1,6 @@
-/* tables.c - refs, listings and leases of the memory store.
- * Refs compare and swap under the store's lock, so here that is truly atomic; a lease ends by itself when its holder no
- * longer renews it, and says so to the holder at the next renewal.
- * Listings are kept as they came, with the strings in one block. */
+/* tables.c - refs, listings and leases of the memory store. Refs compare and swap under the store's
+ * lock, so here that is truly atomic; a lease ends when its holder no longer renews it, and says so
+ * at the next renewal. Listings are kept as they came, with their strings in one block. */
 #include "memory.h"
 #include <time.h>
 
@@ -73,7 +72,7 @@ hf_status mem_ref_each(hf_call *c, void *store, const struct hf_repo *repo, hf_s
   return st;
 }
 
-/* ---- listings ---------------------------------------------------------------------------------------------------------------- */
+/* ---- listings ---------------------------------------------------------------------------------------------------- */
 
 static size_t text_of(const struct hf_tree_entry *e) {
   const char *const all[] = {e->path, e->blob_id, e->lfs_sha256, e->xet_hash};
@@ -174,7 +173,7 @@ hf_status mem_tree_get(hf_call *c, void *store, const struct hf_repo *repo, cons
   return st;
 }
 
-/* ---- leases ------------------------------------------------------------------------------------------------------------------- */
+/* ---- leases ------------------------------------------------------------------------------------------------------ */
 
 static struct mem_lease *holder_of(struct memory *m, struct mem_repo *r, const char *etag) {
   struct mem_lease *l = m->leases;

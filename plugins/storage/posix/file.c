@@ -143,7 +143,6 @@ static int put_once(struct hf_root *r, const char *temp_dir, const char *rel, co
   const char *name;
   int err = split(rel, dir, &name);
   if (err) return err;
-  uint32_t made = atomic_load(&r->made);
   struct hf_dir *from = hf_part_temp(r, temp_dir, temp);
   if (!from) return errno;
   int fd = openat(from->fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -158,7 +157,7 @@ static int put_once(struct hf_root *r, const char *temp_dir, const char *rel, co
   if (!err && renameat(from->fd, temp, to->fd, name) != 0) err = errno;
   if (err)
     unlinkat(from->fd, temp, 0);
-  else if (durable && (atomic_load(&r->made) != made ? syncfs(fd) : fsync(to->fd)) != 0)
+  else if (durable && (err = hf_root_settle(r, false)) == 0 && fsync(to->fd) != 0)
     err = errno;
   close(fd);
   hf_dir_put(r, to);

@@ -1,18 +1,16 @@
 /* flush.c - makes a group of files durable in one step: content before names, names before success.
  * Few files are flushed one by one; for many the whole file system is asked once, which costs one journal commit.
- * Folders that were made on the way need their parents flushed too: then, also, once for all. */
+ * Folders that were made on the way are settled first: a file in a folder that is lost is lost too. */
 #include "posix.h"
 #include <errno.h>
 #include <unistd.h>
 
 void hf_flush_begin(struct hf_flush *f, struct hf_root *r, bool durable) {
-  *f = (struct hf_flush){.root = r, .durable = durable, .made = atomic_load(&r->made)};
+  *f = (struct hf_flush){.root = r, .durable = durable};
 }
 
-static hf_status sync_all(hf_call *c, struct hf_flush *f) {
-  struct hf_dir *top = hf_dir_get(f->root, "", false);
-  int err = !top || syncfs(top->fd) != 0 ? errno : 0;
-  hf_dir_put(f->root, top);
+static hf_status settle(hf_call *c, struct hf_flush *f) {
+  int err = hf_root_settle(f->root, f->all);
   return err ? hf_root_fail(c, f->root, err, "flush", "") : HF_OK;
 }
 
@@ -20,7 +18,7 @@ hf_status hf_flush_parts(hf_call *c, struct hf_flush *f, struct hf_part *const *
   if (!f->durable) return HF_OK;
   if (n > HF_FLUSH_ALONE) {
     f->all = true;
-    return sync_all(c, f);
+    return settle(c, f);
   }
   for (uint32_t i = 0; n > 1 && i < n; i++) hf_part_writeback(parts[i]);
   for (uint32_t i = 0; i < n; i++) TRY(hf_part_flush(c, parts[i]));
@@ -39,10 +37,9 @@ void hf_flush_dir(struct hf_flush *f, struct hf_dir *d) {
 
 hf_status hf_flush_end(hf_call *c, struct hf_flush *f) {
   hf_status st = HF_OK;
-  bool all = f->durable && (f->all || atomic_load(&f->root->made) != f->made);
-  if (all) st = sync_all(c, f);
+  if (f->durable) st = settle(c, f);
   for (uint32_t i = 0; i < f->count; i++) {
-    if (!all && st == HF_OK && fsync(f->dirs[i]->fd) != 0)
+    if (!f->all && st == HF_OK && fsync(f->dirs[i]->fd) != 0)
       st = hf_root_fail(c, f->root, errno, "flush", f->dirs[i]->path);
     hf_dir_put(f->root, f->dirs[i]);
   }

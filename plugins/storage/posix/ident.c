@@ -1,5 +1,5 @@
-/* ident.c - names of holders: machine, boot, process namespace, process, start time, and a number unique in the process.
- * A name found on disk tells whether its holder can still be alive. "Dead" is said only when it is certain.
+/* ident.c - names of holders: machine, boot, process namespace, process, start time, and a number unique in the
+ * process. A name found on disk tells whether its holder can still be alive. "Dead" is said only when it is certain.
  * The same name is part of the file name of a partial, so taking one over is a rename that only one process wins. */
 #include "posix.h"
 #include <errno.h>
@@ -31,7 +31,8 @@ static uint64_t mix(uint64_t h, const char *s) {
   return h;
 }
 
-/* Field 22 of /proc/PID/stat, counted behind the name, which may hold anything. gone: a zombie writes nothing any more. */
+/* Field 22 of /proc/PID/stat, counted behind the name, which may hold anything. gone: a zombie writes nothing any
+ * more. */
 static bool start_of(long pid, uint64_t *start, bool *gone) {
   char path[64], buf[1024];
   hf_format(path, sizeof path, "/proc/%ld/stat", pid);

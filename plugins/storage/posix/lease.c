@@ -1,6 +1,6 @@
-/* lease.c - who is fetching a blob: one holder per key, among threads, processes and machines, and the reference client.
- * The flock on KEY.lock is the reference's own and ends with its holder; KEY.libhf/lease says who holds it and since when
- * it was last heard of, for file systems whose locks are not to be trusted and for holders that are stopped. */
+/* lease.c - who is fetching a blob: one holder per key, among threads, processes, machines and the reference client.
+ * The flock on KEY.lock is the reference's own and ends with its holder; KEY.libhf/lease says who holds it and when it
+ * was last heard of, for locks that are not to be trusted and for holders that are stopped. */
 #include "posix.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -168,8 +168,8 @@ static hf_status lease_new(hf_call *c, const char *dir, const char *key, uint32_
   return HF_ENOMEM;
 }
 
-/* One attempt: 1 l is ours, 0 somebody has it, -1 with errno: never. A lock that somebody has while the lease file names a dead holder was just taken by the
- * next one; only a holder that lives and no longer beats is taken over against its lock. */
+/* One attempt: 1 l is ours, 0 somebody has it, -1 with errno: never. A lock that somebody has while the lease file names
+ * a dead holder was just taken by the next one; only a holder that lives and no longer beats loses it to us. */
 static int attempt(struct hf_leases *set, struct hf_lease *l, struct watch *w) {
   int locked = try_lock(&l->lock_fd);
   enum state s = look_at_file(set, l->dir, l->key, w);

@@ -1,7 +1,6 @@
-/* part.c - a file on its way in: the partial file behind a sink, who may go on with it, and how it becomes visible.
- * A large file is received into DIR/KEY.libhf/p.IDENT/data under a lease and survives its process; taking it over renames
- * that folder, so exactly one process continues it and a former holder can no longer publish. Everything else, and
- * whoever did not get the lease, writes a temporary DIR/.libhf/IDENT of its own. */
+/* part.c - a file on its way in: a large one goes to DIR/KEY.libhf/p.IDENT/data under a lease and survives its
+ * process; to take it over is to rename that folder, so one process continues it and a former holder cannot
+ * publish. Everything else, and whoever did not get the lease, writes a temporary DIR/.libhf/IDENT of its own. */
 #include "posix.h"
 #include <dirent.h>
 #include <errno.h>
@@ -59,7 +58,7 @@ static hf_status part_new(hf_call *c, struct hf_leases *leases, const char *dir,
   return HF_OK;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static int open_temp(struct hf_part *p) {
   struct hf_dir *d = temp_dir(p, true);
@@ -209,9 +208,10 @@ hf_status hf_part_open(hf_call *c, struct hf_leases *leases, const char *dir, co
   return HF_OK;
 }
 
-/* ---- ending ----------------------------------------------------------------------------------------------------------------- */
+/* ---- ending ------------------------------------------------------------------------------------------------------ */
 
-/* Asking the kernel to begin blocks whoever asks for as long as the disk's queue is full: never a thread that receives. */
+/* Asking the kernel to begin blocks whoever asks for as long as the disk's queue is full: never a thread that
+ * receives. */
 static void *writeback(void *arg) {
   struct hf_part *p = arg;
   (void)!sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);

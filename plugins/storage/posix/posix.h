@@ -1,6 +1,6 @@
 /* posix.h - what the backends that keep files on a POSIX file system share: safe paths, partial files, leases, trees.
- * Private to plugins/storage: compiled into each such plugin. Functions that return int or a pointer leave the reason in
- * errno; those that take the call set its error. Nothing here follows a symbolic link out of the root of a store. */
+ * Private to plugins/storage, compiled into each such plugin. No function follows a link out of the root of a store.
+ * Functions that return int or a pointer leave the reason in errno; those that take the call set its error. */
 #ifndef HF_POSIX_H
 #define HF_POSIX_H
 #include <hf/plugin.h>
@@ -16,7 +16,7 @@
 #define HF_NAME_ROOM 256 /* NAME_MAX and its NUL */
 #define HF_PATH_ROOM 4096
 
-/* ---- fail.c ----------------------------------------------------------------------------------------------------------- */
+/* ---- fail.c ------------------------------------------------------------------------------------------------------ */
 extern const struct hf_host *hf_posix_host; /* set by the plugin's load() */
 #define H hf_posix_host
 #define TRY(x)                      \
@@ -32,7 +32,7 @@ char *hf_strdup(hf_call *, const char *);
 /* Formats into room bytes; false when it did not fit. */
 bool hf_format(char *out, size_t room, const char *fmt, ...) HF_PRINTF(3, 4);
 
-/* ---- name.c: words of the layout ------------------------------------------------------------------------------------------ */
+/* ---- name.c: words of the layout --------------------------------------------------------------------------------- */
 bool hf_hex_is(const char *, size_t digits); /* exactly so many lower-case hex digits */
 bool hf_path_safe(const char *);             /* relative, no empty, "." or ".." component */
 /* File name for an etag: itself when it is harmless as one, else a digest of it. out: HF_NAME_ROOM bytes. */
@@ -41,7 +41,7 @@ hf_status hf_sha256_hex(hf_call *, const void *, size_t, char out[65]);
 void hf_hex_write(char *out, const uint8_t *, size_t n);
 extern const char hf_cachedir_tag[];
 
-/* ---- root.c: one store's folder and the directories below it, held open ------------------------------------------------------ */
+/* ---- root.c: one store's folder and the directories below it, held open ------------------------------------------ */
 struct hf_dir { /* an open directory; usable with *at() and fsync until put back */
   int fd;
   uint32_t users;
@@ -49,7 +49,8 @@ struct hf_dir { /* an open directory; usable with *at() and fsync until put back
   uint64_t used;
   char *path; /* relative to the root, "" is the root */
 };
-#define HF_DIRS_OPEN 32
+#define HF_DIRS_OPEN  32
+#define HF_FRESH_DIRS 16
 struct hf_place { /* a folder below the root that holds temporaries of ours */
   struct hf_place *next;
   bool swept; /* left-overs of the dead were looked after */
@@ -61,8 +62,11 @@ struct hf_root {
   struct hf_dir *dirs[HF_DIRS_OPEN];
   uint64_t clock;
   struct hf_place *places;
-  _Atomic uint32_t made; /* directories created so far: their parents need a flush too */
-  _Atomic int local;     /* 1: file system of this machine alone, 0: maybe shared, -1: not asked yet */
+  pthread_mutex_t fresh_lock; /* held while they are flushed: whoever waits for it finds them durable */
+  int fresh[HF_FRESH_DIRS];   /* folders in which one was made, not yet flushed */
+  uint32_t fresh_count;
+  bool fresh_more;   /* others too */
+  _Atomic int local; /* 1: file system of this machine alone, 0: maybe shared, -1: not asked yet */
 };
 hf_status hf_root_open(hf_call *, const char *path, struct hf_root **); /* creates nothing */
 void hf_root_close(struct hf_root *);
@@ -76,6 +80,8 @@ int hf_root_look(struct hf_root *, const char *rel, int flags);
 /* The same, and a regular file; *st is filled in. ENOENT when it is anything else. */
 int hf_root_look_file(struct hf_root *, const char *rel, int flags, struct stat *st);
 bool hf_root_is_local(struct hf_root *);
+/* Makes durable that folders were made below the root; all: the caller flushes everything anyway. 0 or errno. */
+int hf_root_settle(struct hf_root *, bool all);
 /* Whole small file (at most max bytes) below the root into alloc'ed memory with a NUL behind it; NULL with errno. */
 char *hf_root_read(struct hf_root *, const char *rel, size_t max, size_t *len);
 /* Bytes free and a name for the volume that holds the root or will: HF_PUT_TEXT "AVAILABLE VOLUME". */
@@ -87,13 +93,13 @@ int hf_tree_remove(int dirfd, const char *name);
 int hf_dir_each(int dirfd, bool (*fn)(void *, const char *name, unsigned char type), void *arg);
 bool hf_write_all(int fd, const void *, size_t);
 
-/* ---- ident.c: who holds a partial file or lease ------------------------------------------------------------------------------ */
+/* ---- ident.c: who holds a partial file or lease ------------------------------------------------------------------ */
 enum hf_holder { HF_HOLDER_ALIVE, HF_HOLDER_DEAD, HF_HOLDER_UNKNOWN };
 #define HF_IDENT_ROOM 112
 void hf_ident_make(char out[HF_IDENT_ROOM]); /* this process, and a number unique in it */
 enum hf_holder hf_ident_judge(const char *id, bool local);
 
-/* ---- lease.c -------------------------------------------------------------------------------------------------------------------- */
+/* ---- lease.c ----------------------------------------------------------------------------------------------------- */
 /* Leases live beside the partials: DIR/KEY.lock (flock, shared with the reference client) and DIR/KEY.libhf/lease. */
 struct hf_leases {
   struct hf_root *root;
@@ -124,7 +130,7 @@ void hf_lease_end(struct hf_leases *, struct hf_lease *);
 struct hf_lease *hf_lease_claim(struct hf_leases *, const char *dir, const char *key);
 bool hf_lease_show(struct hf_leases *, struct hf_lease *); /* writes the lease file if there is none yet */
 
-/* ---- part.c: files on their way in -------------------------------------------------------------------------------------------------- */
+/* ---- part.c: files on their way in ------------------------------------------------------------------------------- */
 /* DIR/KEY.libhf/p.IDENT/{data,note}: a partial that survives; DIR/.libhf/IDENT: a temporary that does not. */
 enum { HF_WRITEBACK_NONE, HF_WRITEBACK_RUNS, HF_WRITEBACK_DONE };
 struct hf_part {
@@ -168,14 +174,13 @@ hf_status hf_file_put(hf_call *, struct hf_root *, const char *temp_dir, const c
 /* Copies a file (by reference where the file system can) into a new temporary; the name comes back. 0 or errno. */
 int hf_copy_temp(hf_call *, struct hf_root *, const char *temp_dir, int from, char name[HF_IDENT_ROOM], bool durable);
 
-/* ---- source.c ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- source.c ---------------------------------------------------------------------------------------------------- */
 hf_status hf_source_open(hf_call *, int fd, const char *name, struct hf_source **); /* takes fd in every case */
 
-/* ---- flush.c: one durable step for a group ------------------------------------------------------------------------------------------- */
+/* ---- flush.c: one durable step for a group ----------------------------------------------------------------------- */
 #define HF_FLUSH_ALONE 8 /* up to so many files are flushed one by one */
 struct hf_flush {
   struct hf_root *root;
-  uint32_t made; /* root->made at the start */
   bool durable, all;
   uint32_t count;
   struct hf_dir *dirs[16];
@@ -185,7 +190,7 @@ hf_status hf_flush_parts(hf_call *, struct hf_flush *, struct hf_part *const *, 
 void hf_flush_dir(struct hf_flush *, struct hf_dir *); /* takes it over */
 hf_status hf_flush_end(hf_call *, struct hf_flush *);
 
-/* ---- tree.c, tree_write.c -------------------------------------------------------------------------------------------------------------- */
+/* ---- tree.c, tree_write.c ---------------------------------------------------------------------------------------- */
 #define HF_TREE_BYTES (64u << 20)
 /* HF_PUT_ENTRY for each file of the listing at rel; HF_ENOTFOUND when there is none or it is not to be trusted. */
 hf_status hf_tree_load(hf_call *, struct hf_root *, const char *rel,

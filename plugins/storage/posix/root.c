@@ -1,6 +1,6 @@
 /* root.c - the folder of a store and the directories below it, held open so that a file costs no walk from "/".
- * Two ways down: hf_dir_get() for writing refuses every symbolic link; hf_root_look() for reading follows links as long
- * as they stay below the root. An open directory is shared and counted; it may be dropped when it went stale. */
+ * Two ways down: hf_dir_get() for writing refuses every symbolic link; hf_root_look() for reading follows links as
+ * long as they stay below the root. An open directory is shared and counted; it may be dropped when it went stale. */
 #include "posix.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +61,7 @@ hf_status hf_root_open(hf_call *c, const char *path, struct hf_root **out) {
     return H->error(c) ? H->error(c)->code : HF_EIO;
   }
   pthread_mutex_init(&r->lock, NULL);
+  pthread_mutex_init(&r->fresh_lock, NULL);
   r->local = -1;
   *out = r;
   return HF_OK;
@@ -89,6 +90,8 @@ void hf_root_forget(struct hf_root *r) {
 void hf_root_close(struct hf_root *r) {
   if (!r) return;
   hf_root_forget(r);
+  for (uint32_t i = 0; i < r->fresh_count; i++) close(r->fresh[i]);
+  pthread_mutex_destroy(&r->fresh_lock);
   pthread_mutex_destroy(&r->lock);
   H->release(r->path);
   H->release(r);
@@ -111,10 +114,40 @@ static int make_dirs(const char *path) {
   }
 }
 
+#define OWN_TEMPORARIES ".libhf" /* need not survive a power cut */
+
+static void remember_fresh(struct hf_root *r, int parent) {
+  pthread_mutex_lock(&r->fresh_lock);
+  int fd = parent >= 0 && r->fresh_count < HF_FRESH_DIRS ? dup(parent) : -1;
+  if (fd >= 0)
+    r->fresh[r->fresh_count++] = fd;
+  else
+    r->fresh_more = true;
+  pthread_mutex_unlock(&r->fresh_lock);
+}
+
+int hf_root_settle(struct hf_root *r, bool all) {
+  int err = 0;
+  pthread_mutex_lock(&r->fresh_lock);
+  if (r->fresh_more || all) {
+    struct hf_dir *top = hf_dir_get(r, "", false);
+    err = !top || syncfs(top->fd) != 0 ? errno : 0;
+    hf_dir_put(r, top);
+  }
+  for (uint32_t i = 0; i < r->fresh_count; i++) {
+    if (!r->fresh_more && !all && fsync(r->fresh[i]) != 0 && !err) err = errno;
+    close(r->fresh[i]);
+  }
+  r->fresh_count = 0;
+  r->fresh_more = false;
+  pthread_mutex_unlock(&r->fresh_lock);
+  return err;
+}
+
 static int open_root(struct hf_root *r, bool create) {
   int fd = open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0 || errno != ENOENT || !create || make_dirs(r->path) != 0) return fd;
-  atomic_fetch_add(&r->made, 1);
+  remember_fresh(r, -1);
   return open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
@@ -124,10 +157,9 @@ static int step(struct hf_root *r, int at, const char *name, bool create) {
   struct stat st;
   int fd = openat(at, name, flags);
   if (fd < 0 && errno == ENOENT && create) {
-    if (mkdirat(at, name, 0777) == 0)
-      atomic_fetch_add(&r->made, 1);
-    else if (errno != EEXIST)
-      return -1;
+    bool made = mkdirat(at, name, 0777) == 0;
+    if (!made && errno != EEXIST) return -1;
+    if (made && strcmp(name, OWN_TEMPORARIES)) remember_fresh(r, at);
     fd = openat(at, name, flags);
   }
   if (fd < 0 && errno == ENOTDIR) /* a link says ENOTDIR too; tell them apart for the message */

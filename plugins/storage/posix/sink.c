@@ -1,6 +1,6 @@
 /* sink.c - the functions of a partial file's sink: writes by offset from any thread, the note, space, flushes.
- * Space for a large file is taken before its first byte; write-back starts while bytes arrive, beside the writers, so the
- * flush at the end is short. After a failed flush a partial is worth nothing and is removed. */
+ * Space for a large file is taken before its first byte; write-back starts while bytes arrive, beside the
+ * writers, so the flush at the end is short. After a failed flush a partial is worth nothing and is removed. */
 #include "posix.h"
 #include <errno.h>
 #include <fcntl.h>

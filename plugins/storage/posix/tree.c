@@ -1,6 +1,6 @@
-/* tree.c - reads the listing of a commit (trees/COMMIT.json) as the reference client writes it.
- * The text is parsed in place, without recursion and within stated bounds; anything odd makes the listing unknown, which
- * only costs asking the Hub again. */
+/* tree.c - reads the listing of a commit (trees/COMMIT.json) as the reference client
+ * writes it. The text is parsed in place, without recursion and within stated bounds;
+ * anything odd makes the listing unknown, which only costs asking the Hub again. */
 #include "posix.h"
 #include <errno.h>
 #include <stdlib.h>
