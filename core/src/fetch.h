@@ -28,14 +28,14 @@ enum hf_file_state { HF_FILE_WAITING = 0, HF_FILE_RUNNING, HF_FILE_SEALED, HF_FI
 struct hf_file_job { /* one file */
   struct hf_tr_file tr;
   enum hf_file_state state;
-  bool follower;                  /* came after one of the same content */
-  bool leads;                     /* its etag is taken by it */
+  bool follower;                                          /* came after one of the same content */
+  bool leads;                                             /* its etag is taken by it */
   uint32_t next_in_bucket, first_follower, next_follower; /* index + 1, 0: none */
   void *lease, *seal;
   bool beating;
-  hf_call *running;               /* what the minder may cancel */
+  hf_call *running; /* what the minder may cancel */
   struct hf_sink *sink;
-  uint64_t moved, moved_ns;       /* as the minder saw it */
+  uint64_t moved, moved_ns; /* as the minder saw it */
   bool stalled;
 };
 
@@ -46,7 +46,7 @@ struct hf_batch {
   struct hf_file_job *jobs;
   struct hf_tr_file **files;
   struct hf_tr_batch tr;
-  pthread_mutex_t lock;           /* queue, jobs' states and leases, group */
+  pthread_mutex_t lock; /* queue, jobs' states and leases, group */
   pthread_cond_t changed;
   uint32_t next, ready;           /* next file; followers that may go, index + 1 */
   uint32_t *buckets, bucket_mask; /* etags that somebody is fetching */
@@ -59,7 +59,7 @@ struct hf_batch {
 
   uint32_t group[HF_GROUP_FILES], group_count; /* sealed, not yet published */
   uint64_t group_bytes, group_ns;
-  pthread_mutex_t telling;        /* done(), one at a time */
+  pthread_mutex_t telling; /* done(), one at a time */
 
   pthread_t minder;
   bool minding, stop;

@@ -5,13 +5,13 @@
 #define HF_LAYER_H
 #include "core.h"
 
-struct hf_step { /* one call into a module */
-  const char *op;   /* name of the vtable's member */
-  uint64_t bytes;   /* that it moves, 0 otherwise */
-  bool repeatable;  /* the same call may be made again after a failure */
-  uint32_t tries;   /* made so far */
+struct hf_step {   /* one call into a module */
+  const char *op;  /* name of the vtable's member */
+  uint64_t bytes;  /* that it moves, 0 otherwise */
+  bool repeatable; /* the same call may be made again after a failure */
+  uint32_t tries;  /* made so far */
   uint64_t began_ns;
-  bool cut, flip;   /* asked by a layer: write half of the bytes and fail; damage one bit */
+  bool cut, flip; /* asked by a layer: write half of the bytes and fail; damage one bit */
 };
 
 /* One kind of layer: a row. spec: "key=value,key=value"; every layer takes on=storage|transfer and op=NAME. */
@@ -41,9 +41,9 @@ hf_status hf_layers_transfer(hf_call *, const struct hf_transfer **, void **sess
 struct hf_sink *hf_layers_sink(struct hf_layers *, struct hf_sink *raw); /* layer_sink.c; NULL: out of memory */
 
 /* Runs a call through the stack: ST becomes its result. STEP is a struct hf_step, prepared by the caller. */
-#define HF_LAYERED(layers_, call_, step_, st_, expr_)                 \
-  do {                                                                \
-    (st_) = hf_layers_before((layers_), (call_), &(step_));           \
-    if ((st_) == HF_OK) (st_) = (expr_);                              \
+#define HF_LAYERED(layers_, call_, step_, st_, expr_)       \
+  do {                                                      \
+    (st_) = hf_layers_before((layers_), (call_), &(step_)); \
+    if ((st_) == HF_OK) (st_) = (expr_);                    \
   } while (hf_layers_after((layers_), (call_), &(step_), &(st_)))
 #endif

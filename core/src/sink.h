@@ -19,13 +19,13 @@ struct hf_open_block {
 struct hf_piece; /* bytes that came too early for a store that takes them in order */
 
 struct hf_wrap {
-  struct hf_sink s;  /* what adapters see; first */
+  struct hf_sink s; /* what adapters see; first */
   struct hf_sink *raw;
-  struct hf_sink f;  /* the functions of raw, absent ones NULL */
+  struct hf_sink f; /* the functions of raw, absent ones NULL */
   hf_store *store;
   struct hf_ingest what;
   uint32_t item;
-  bool ordered;      /* writes reach the store ascending, under io */
+  bool ordered; /* writes reach the store ascending, under io */
   bool reads_back;
   pthread_mutex_t object; /* raw's turn in HF_THREADS_PER_OBJECT */
   pthread_mutex_t io;     /* stores without HF_IO_CONCURRENT or HF_IO_ANY_ORDER */
@@ -34,10 +34,10 @@ struct hf_wrap {
 
   struct hf_digest want; /* algo NONE: only the length counts */
   hf_digester *digester;
-  uint64_t hashed;       /* the frontier */
-  uint64_t claim;        /* somebody hashes up to here */
+  uint64_t hashed; /* the frontier */
+  uint64_t claim;  /* somebody hashes up to here */
   bool hashing, rehash;
-  uint8_t *scratch;      /* of the one who hashes */
+  uint8_t *scratch; /* of the one who hashes */
 
   uint32_t block, blocks; /* journal; block 0: none */
   uint64_t salt, note_at, clock;
@@ -45,13 +45,13 @@ struct hf_wrap {
   struct hf_open_block *open;
   bool note_broken;
 
-  uint64_t next;          /* ordered: bytes that the store or the part buffer has */
-  uint8_t *part;          /* HF_ST_PART_WRITE */
+  uint64_t next; /* ordered: bytes that the store or the part buffer has */
+  uint8_t *part; /* HF_ST_PART_WRITE */
   size_t part_size, part_fill;
   struct hf_piece *early;
   uint64_t early_bytes;
 
-  uint64_t unsynced;      /* since write-back was last started */
+  uint64_t unsynced; /* since write-back was last started */
   _Atomic uint64_t wire, told_ns, moved;
 };
 
@@ -63,7 +63,8 @@ hf_status hf_raw_read(hf_call *, struct hf_wrap *, void *buf, size_t len, uint64
 uint64_t hf_sink_moved(const struct hf_sink *);
 
 /* Follows the frontier after [off, ...) was written and is held; reads at most `budget` bytes back. */
-hf_status hf_frontier_follow(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n, uint64_t budget);
+hf_status hf_frontier_follow(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n,
+                             uint64_t budget);
 /* Hashes bytes that are next in order (stores that are written in order, and resume). */
 hf_status hf_frontier_add(hf_call *, struct hf_wrap *, const void *, size_t);
 /* The digest of the whole file, which is held; *is has algo NONE when none was asked for. */

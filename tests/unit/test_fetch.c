@@ -488,6 +488,40 @@ START_TEST(hostile_names) {
 }
 END_TEST
 
+START_TEST(out_of_memory_anywhere) {
+  add(2 * MIB, 1);
+  for (uint32_t i = 0; i < 3; i++) add(1000, i + 2);
+  alpha.run = beta.run = send_all;
+  fetch.width = 1;
+  uint32_t went_well = 0;
+  for (long n = 0; n < 3000 && went_well < 3; n++) {
+    memset(ended, 0, sizeof ended);
+    hf_mem_fail_after(n, _i);
+    fetch.struct_size = sizeof fetch;
+    fetch.repo = (struct hf_repo){"model", "org/repo"};
+    fetch.commit = COMMIT;
+    fetch.store = store;
+    fetch.files = files;
+    fetch.count = count;
+    fetch.done = on_done;
+    hf_status st = hf_fetch(call, &fetch);
+    hf_mem_fail_after(-1, false);
+    hf_call_clear(call);
+    went_well = st == HF_OK ? went_well + 1 : 0;
+    ck_assert_msg(st == HF_OK || st == HF_ENOMEM || st == HF_ENOSYS || st == HF_ENOTFOUND, "%s", hf_status_name(st));
+    for (uint32_t i = 0; i < count; i++) {
+      ck_assert_uint_le(ended[i], 1);
+      if (st == HF_OK) ck_assert(ends[i] == HF_OK && is_there(i));
+    }
+    ck_assert_uint_eq(fake.leases, fake.drops);
+    while (fake.publisheds) fake_blob_free(fake.published[--fake.publisheds]);
+    while (fake.partials) fake_blob_free(fake.partial[--fake.partials]);
+  }
+  ck_assert_uint_eq(went_well, 3);
+  fetch.width = 0;
+}
+END_TEST
+
 START_TEST(nothing_to_do) {
   OK(run());
   ck_assert_uint_eq(fake.groups, 0);
@@ -523,6 +557,7 @@ int main(void) {
   tcase_add_test(t, refreshed_address);
   tcase_add_test(t, cancelled_at_once_and_kept);
   tcase_add_test(t, hostile_names);
+  tcase_add_loop_test(t, out_of_memory_anywhere, 0, 2);
   tcase_add_test(t, nothing_to_do);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
