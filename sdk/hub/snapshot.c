@@ -4,6 +4,7 @@
 #include "hub.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,13 +57,36 @@ static hf_status choose(struct snap *n) {
   return HF_OK;
 }
 
-/* "['*.bin', 'a']" as Python shows a list of texts. */
+/* One text as Python shows it: 'a', "it's", with backslashes and control characters spelled out. */
+static const char *literal(hf_call *c, const char *text) {
+  char quote = strchr(text, '\'') && !strchr(text, '"') ? '"' : '\'';
+  char *out = hf_host()->arena(c, 4 * strlen(text) + 3), *to = out;
+  if (!out) return NULL;
+  *to++ = quote;
+  for (; *text; text++) {
+    unsigned char ch = (unsigned char)*text;
+    const char *named = strchr("\nn\rr\tt", ch);
+    if (ch == '\\' || ch == (unsigned char)quote)
+      *to++ = '\\', *to++ = *text;
+    else if (ch == '\n' || ch == '\r' || ch == '\t')
+      *to++ = '\\', *to++ = named[1];
+    else if (ch < 0x20 || ch == 0x7f)
+      to += snprintf(to, 5, "\\x%02x", ch);
+    else
+      *to++ = *text;
+  }
+  *to++ = quote;
+  *to = 0;
+  return out;
+}
+
+/* "name=['*.bin', 'a']" as Python shows a list of texts. */
 static const char *shown(hf_call *c, const char *text, const char *name, const char *const *patterns, uint32_t count) {
   if (!patterns || !text) return text;
   text = hf_hub_text(c, "%s%s%s=[", text, *text ? ", " : "", name);
   for (uint32_t i = 0; text && i < count; i++) {
-    const char *q = strchr(patterns[i], '\'') && !strchr(patterns[i], '"') ? "\"" : "'";
-    text = hf_hub_text(c, "%s%s%s%s%s", text, i ? ", " : "", q, patterns[i], q);
+    const char *one = literal(c, patterns[i]);
+    text = one ? hf_hub_text(c, "%s%s%s", text, i ? ", " : "", one) : NULL;
   }
   return text ? hf_hub_text(c, "%s]", text) : NULL;
 }

@@ -237,7 +237,7 @@ START_TEST(a_snapshot_asks_for_one_listing) {
 END_TEST
 
 START_TEST(patterns_narrow_a_snapshot) {
-  static const char *const allow[] = {"sub/", NULL}, *const nothing[] = {"*.nope", NULL};
+  static const char *const allow[] = {"sub/", NULL}, *const nothing[] = {"*.nope", "it's\\\n", NULL};
   struct hf_hub_result *r;
   struct hf_hub_opts o = {.struct_size = sizeof o, .allow = allow};
   ck_assert_int_eq(hf_snapshot_download(rt, "me/m", &o, &r), HF_OK);
@@ -247,7 +247,7 @@ START_TEST(patterns_narrow_a_snapshot) {
   o.allow = nothing;
   ck_assert_int_eq(hf_snapshot_download(rt, "me/m", &o, &r), HF_OK);
   hf_hub_result_free(r);
-  ck_assert_ptr_nonnull(strstr(unit_log, "No files matched allow_patterns=['*.nope']."));
+  ck_assert_ptr_nonnull(strstr(unit_log, "No files matched allow_patterns=['*.nope', \"it's\\\\\\n\"]."));
 }
 END_TEST
 
