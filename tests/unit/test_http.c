@@ -315,7 +315,7 @@ static bool redirect(struct server *s, int fd, const struct seen *r) {
   if (asks(r, "GET /none")) return answer(fd, 302, "", "no location");
   if (asks(r, "GET /fat")) return answer(fd, 302, "Location: /end\r\n", "a body that nobody reads");
   if (asks(r, "GET /deep")) {
-    int n = atoi(strchr(r->head, 'p') + 1);
+    int n = (int)strtol(strchr(r->head, 'p') + 1, NULL, 10);
     snprintf(where, sizeof(where), "Location: /deep%d\r\n", n + 1);
     return answer(fd, 302, where, "");
   }
@@ -325,7 +325,7 @@ static bool redirect(struct server *s, int fd, const struct seen *r) {
   }
   const char *status = strstr(r->head, "/s");
   if (status != NULL && status < strchr(r->head, '\r'))
-    return answer(fd, atoi(status + 2), "Location: end?q=1\r\n", "");
+    return answer(fd, (int)strtol(status + 2, NULL, 10), "Location: end?q=1\r\n", "");
   return answer(fd, 200, "", "end");
 }
 
@@ -477,7 +477,7 @@ static bool fail_first(struct server *s, int fd, const struct seen *r) {
   if (strncmp(how, "date", 4) == 0)
     return answer(fd, 503, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:38 GMT\r\n", "");
   if (strncmp(how, "years", 5) == 0) return answer(fd, 503, "Retry-After: 99999999\r\n", "");
-  return answer(fd, atoi(how), "", "not yet");
+  return answer(fd, (int)strtol(how, NULL, 10), "", "not yet");
 }
 
 static const struct {
