@@ -1,5 +1,6 @@
 /* guard.c - the way into and out of plugin code: the locks that a module's thread model asks for, the module whose
- * configuration option() reads, and put(), by which rows come back. */
+ * configuration option() reads, and put(), by which rows come back.
+ * Foreign code is entered nowhere else. */
 #include "registry.h"
 
 void hf_guard_in(struct hf_guard *g, hf_call *c, struct hf_slot_module *s, pthread_mutex_t *object) {

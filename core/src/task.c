@@ -1,5 +1,6 @@
 /* task.c - running a row: arguments by name with defaults and environment, their checks against the parameter rows, and
- * the way into the row's pack. Also the reader of the JSON objects that arguments come in: flat, bounded, strict. */
+ * the way into the row's pack.
+ * Also the reader of the JSON objects that arguments come in: flat, bounded, strict. */
 #include "registry.h"
 
 #include <errno.h>

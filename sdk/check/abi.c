@@ -1,7 +1,7 @@
 /* abi.c - the rules of the file itself: what the loader checks before and after it opens a plugin, one row each.
  * The rules before opening come from the reader of the file by name; the ones after it are tried in a child process.
  * Nothing here runs plugin code in this process. */
-#include "check.h"
+#include "bench.h"
 
 /* In the order in which the reader tries them. */
 static const char *const file_rules[] = {"abi/shared-object",   "abi/whole-file",      "abi/note",

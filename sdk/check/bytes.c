@@ -1,7 +1,7 @@
 /* bytes.c - content that can be checked at any offset without keeping it, and what a folder looks like.
  * Small things that every rule needs.
  */
-#include "check.h"
+#include "bench.h"
 
 #include <dirent.h>
 #include <sys/stat.h>

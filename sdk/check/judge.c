@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "bench.h"
 #include "server.h"
 
 enum { EXIT_FAILED = 1, EXIT_SKIPPED = 77, EXIT_GONE = 78 };

@@ -3,7 +3,7 @@
  * Exit: 0 all rules hold, 1 some do not, 2 wrong usage, 3 the file could not be judged. */
 #include <getopt.h>
 
-#include "check.h"
+#include "bench.h"
 
 static const char usage[] =
     "Usage: hf-plugin-check [OPTIONS] FILE [KEY=VALUE]...\n"

@@ -3,7 +3,7 @@
  * Behaviours are in the table of server.c; requests are kept for the rule to look at. */
 #ifndef CHECK_SERVER_H
 #define CHECK_SERVER_H
-#include "check.h"
+#include "bench.h"
 
 struct request {
   char method[8], target[200];

@@ -3,7 +3,7 @@
  * Content is made from a seed; the etag is its SHA-256, as for a large file on the Hub. */
 #ifndef CHECK_STORAGE_H
 #define CHECK_STORAGE_H
-#include "check.h"
+#include "bench.h"
 
 #define COMMIT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define COMMIT_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"

@@ -5,7 +5,7 @@
 #define CHECK_TRANSFER_H
 #include <pthread.h>
 
-#include "check.h"
+#include "bench.h"
 #include "server.h"
 
 enum { HELD_MAX = 4096 };

@@ -33,7 +33,8 @@ static void runs(hf_runtime *rt, const char *task, const char *args, const char 
 
 static void opens(hf_runtime *rt, uint32_t kind, const char *name) {
   const char *why = NULL;
-  expect(hf_plugin_open(rt, kind, name, &why) != NULL, name, why);
+  const struct hf_module *m = hf_plugin_open(rt, kind, name, &why);
+  expect(m != NULL, name, why);
 }
 
 static hf_status look(hf_call *c, void *arg) {

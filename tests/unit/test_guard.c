@@ -1,5 +1,6 @@
 /* test_guard.c - the thread models are enforced (what is promised to run alone does run alone, the rest at the same time), and
- * put() copies rows by size into full rows and refuses what was not asked for. */
+ * put() copies rows by size into full rows and refuses what was not asked for.
+ */
 #include "corpus.h"
 #include "registry.h"
 

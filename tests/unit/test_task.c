@@ -1,5 +1,6 @@
 /* test_task.c - arguments by name (defaults, environment, repeats, numbers, flags), their checks, the reader of JSON
- * arguments against good and hostile texts, and the way of a task from its name to its records. */
+ * arguments against good and hostile texts, and the way of a task from its name to its records.
+ */
 #include "corpus.h"
 #include "registry.h"
 

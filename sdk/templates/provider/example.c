@@ -1,5 +1,6 @@
 /* example.c - an inference provider that speaks the OpenAI dialect: one row per task says which request is sent.
- * A provider does no I/O and never sees a key; what a row cannot say, a hook can (prepare, parse, poll_next, event). */
+ * A provider does no I/O and never sees a key.
+ * What a row cannot say, a hook can (prepare, parse, poll_next, event). */
 #include <hf/provider.h>
 
 static const struct hf_pv_task tasks[] = {

@@ -1,9 +1,9 @@
-/* check.h - what the files of hf-plugin-check share: a rule, the bench it is tried on, and the ways to end a try.
+/* bench.h - what the files of hf-plugin-check share: a rule, the bench it is tried on, and the ways to end a try.
  * Each rule runs in a child process of its own, so a crash, a hang or a leak of the plugin is that rule's failure only:
  * a rule that fails or is skipped says so and the process ends there.
  * Private to sdk/check. */
-#ifndef CHECK_H
-#define CHECK_H
+#ifndef CHECK_BENCH_H
+#define CHECK_BENCH_H
 #include <hfcore.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ void expect_ok(struct bench *, hf_status, const char *what);
 /* A failure with this code (0: any) and, where the call has an error, a sentence; the error is cleared. */
 void expect_fails(struct bench *, hf_status got, hf_status want, const char *what);
 
-/* ---- main.c -> judge.c ---- */
+/* ---- judge.c ---- */
 struct asked {
   const char *file, *uri;
   const struct hf_kv *settings;
