@@ -168,7 +168,7 @@ static hf_status lease_new(hf_call *c, const char *dir, const char *key, uint32_
   return HF_ENOMEM;
 }
 
-/* One attempt: 1 l is ours, 0 somebody has it, -1 with errno: never. A lock that somebody has while the lease file names
+/* One attempt: 1 l is ours, 0 somebody has it, -1 with errno: never. A lock that is held while the lease file names
  * a dead holder was just taken by the next one; only a holder that lives and no longer beats loses it to us. */
 static int attempt(struct hf_leases *set, struct hf_lease *l, struct watch *w) {
   int locked = try_lock(&l->lock_fd);
