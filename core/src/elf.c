@@ -332,7 +332,8 @@ static bool check_needed(struct image *im, const char *strings) {
       return hf_refuse(why, "looks for libraries in a relative folder (DT_RUNPATH): link without -rpath");
     memcpy(path, list, n);
     path[n] = 0;
-    if (!hf_path_trusted(path, real, reason))
+    im->facts->passing = !hf_path_trusted(path, real, reason);
+    if (im->facts->passing)
       return hf_refuse(why, "looks for libraries in a folder others may write (DT_RUNPATH): %.200s", reason);
     list += n + (list[n] == ':');
   }

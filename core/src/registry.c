@@ -36,6 +36,11 @@ struct hf_registry {
   const char *plugin_path, *libdir;
   bool no_files, scanned;
   uint32_t files;
+  struct complaint *complaints; /* to be logged once the lock is free */
+};
+struct complaint {
+  struct complaint *next;
+  const char *text;
 };
 
 static const char no_memory[] = "could not be taken in: out of memory";
@@ -43,6 +48,24 @@ static const char no_memory[] = "could not be taken in: out of memory";
 static const char *keep(struct hf_registry *r, const char *s) {
   const char *copy = hf_arena_dup(r->arena, s, SIZE_MAX);
   return copy ? copy : no_memory;
+}
+
+static void complain(struct hf_registry *r, const struct hf_place *p) {
+  char text[HF_WHY_MAX + 64];
+  struct complaint *c = hf_arena_alloc(r->arena, sizeof *c), **end = &r->complaints;
+  if (!c) return;
+  snprintf(text, sizeof text, "%s: %s: no plugin is taken from there", p->origin, p->why);
+  c->text = keep(r, text);
+  while (*end) end = &(*end)->next;
+  *end = c;
+}
+
+/* Lets go of the registry; what there is to say is said without it, since saying runs foreign code. */
+static void leave(hf_runtime *rt) {
+  struct complaint *c = rt->registry->complaints;
+  rt->registry->complaints = NULL;
+  pthread_mutex_unlock(&rt->registry->lock);
+  for (; c; c = c->next) hf_log(rt, HF_LOG_WARNING, "%s", c->text);
 }
 
 static struct plugin *add_plugin(struct hf_registry *r, const char *path) {
@@ -194,7 +217,7 @@ static void add_file(struct hf_registry *r, struct hf_index *ix, const char *fol
       struct stat now;
       bool same = fstat(fd, &now) == 0;
       struct hf_file_key then = hf_file_key(same ? &now : &st);
-      if (ix && same && memcmp(&then, &key, sizeof key) == 0) hf_index_add(ix, path, &key, &facts);
+      if (ix && same && !facts.passing && memcmp(&then, &key, sizeof key) == 0) hf_index_add(ix, path, &key, &facts);
       close(fd);
     }
   }
@@ -257,7 +280,7 @@ static void scan(hf_runtime *rt) {
       if (!again) scan_folder(r, ix, real);
       continue;
     }
-    hf_log(rt, HF_LOG_WARNING, "%s: %s: no plugin is taken from there", p->origin, p->why);
+    complain(r, p);
     add_entry(r, NULL,
               &(struct hf_plugin_info){.name = keep(r, p->path),
                                        .plugin = "",
@@ -419,7 +442,7 @@ hf_status hf_module_get(hf_call *c, uint32_t kind, const char *name, struct hf_s
   pthread_mutex_lock(&r->lock);
   struct entry *e = open_module(c->rt, kind, name, &why);
   bool known = e || refused_one(r, kind, name);
-  pthread_mutex_unlock(&r->lock);
+  leave(c->rt);
   if (!e) return hf_host()->failf(c, known ? HF_EABI : HF_ENOTFOUND, "%s", why);
   TRY(hf_slot_ready(c, &e->slot));
   *out = &e->slot;
@@ -430,7 +453,7 @@ const struct hf_module *hf_plugin_open(hf_runtime *rt, uint32_t kind, const char
   const char *text = NULL;
   pthread_mutex_lock(&rt->registry->lock);
   struct entry *e = open_module(rt, kind, name, &text);
-  pthread_mutex_unlock(&rt->registry->lock);
+  leave(rt);
   if (e && ready(rt->registry, e, &text) != HF_OK) e = NULL;
   if (why) *why = text;
   return e ? e->slot.m : NULL;
@@ -466,7 +489,7 @@ static void each(hf_runtime *rt, uint32_t kind, int (*order)(const void *, const
   n = 0;
   for (struct entry *e = r->entries; list && e; e = e->next)
     if (!kind || (e->info.kind == kind && !e->info.refused)) list[n] = (struct listed){e->info, n}, n++;
-  pthread_mutex_unlock(&r->lock);
+  leave(rt);
   if (!list) return;
   qsort(list, n, sizeof *list, order);
   for (uint32_t i = 0; i < n; i++)
@@ -542,7 +565,7 @@ const struct hf_task *hf_task_find(hf_runtime *rt, const char *name) {
           (!files || declared(e->info.commands, name)) && bind(r, e))
         row = row_named(e, name);
   }
-  pthread_mutex_unlock(&r->lock);
+  leave(rt);
   return row;
 }
 
@@ -552,7 +575,7 @@ void hf_task_each(hf_runtime *rt, int (*fn)(void *, const struct hf_task *), voi
   scan(rt);
   for (struct entry *e = r->entries; e; e = e->next)
     if (e->info.kind == HF_KIND_TASKS) bind(r, e);
-  pthread_mutex_unlock(&r->lock);
+  leave(rt);
   for (struct entry *e = r->entries; e; e = e->next) { /* the list does not change after the scan */
     if (!e->bound || e->info.kind != HF_KIND_TASKS) continue;
     struct hf_table t = ((const struct hf_tasks *)e->slot.m)->tasks;

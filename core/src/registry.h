@@ -25,6 +25,7 @@ struct hf_facts {
   struct hf_note_module modules[HF_MODULES_MAX];
   char why[HF_WHY_MAX]; /* refused because; "": nothing wrong */
   const char *rule;     /* the rule that was broken; not kept in the index */
+  bool passing;         /* refused for something outside of the file: not worth remembering */
 };
 /* Reads the file behind fd without mapping it. False: facts->why; what the note said is there when it was readable. */
 bool hf_elf_read(int fd, struct hf_facts *);
