@@ -501,8 +501,8 @@ START_TEST(a_listing_that_is_odd_is_unknown) {
       "{\"format_version\": 1, \"files\": {\"a\\u0000\": {\"size\": 1, \"blob_id\": \"x\"}}}",
       "{\"format_version\": 1, \"files\": {\"a\\ud800\": {\"size\": 1, \"blob_id\": \"x\"}}}",
       "{\"format_version\": 1, \"files\": {\"a\": {\"size\": 1, \"blob_id\": \"x\", \"xet_hash\": \"12\"}}}",
-      "{\"format_version\": 1, \"files\": {\"a\": {\"size\": 1, \"blob_id\": \"x\"}, \"a\": {\"size\": 1, "
-      "\"blob_id\": \"x\"}}}",
+      "{\"format_version\": 1, \"files\": {\"a\": {\"size\": 1, \"blob_id\": \"\"}, \"a\": {\"size\": 1, \"blob_id\": "
+      "\"\"}}}",
       "{\"format_version\": 1, \"files\": {}} x",
       "{\"format_version\": 1, \"more\": [[[[[[[[[[[[1]]]]]]]]]]]], \"files\": {}}"};
   make_dir(at(REPO "/trees"));

@@ -154,21 +154,25 @@ struct rows { /* copied out under the lock, told without it */
   uint32_t count, room;
 };
 
+static hf_status add_row(hf_call *c, const struct hf_repo *repo, const struct mem_blob *b, struct rows *rows) {
+  if (rows->count == rows->room) {
+    uint32_t room = rows->room ? rows->room * 2 : 64;
+    void *more = H->resize(rows->all, room * sizeof *rows->all);
+    if (!more) return H->failf(c, HF_ENOMEM, "Out of memory while listing blobs.");
+    rows->all = more;
+    rows->room = room;
+  }
+  struct hf_blob *row = &rows->all[rows->count];
+  *row = row_of(repo, b, H->intern(c, b->etag, SIZE_MAX));
+  if (!repo->type || !repo->id || !row->key.etag) return H->failf(c, HF_ENOMEM, "Out of memory while listing blobs.");
+  rows->count++;
+  return HF_OK;
+}
+
 static hf_status add_rows(hf_call *c, struct mem_repo *r, struct rows *rows) {
   struct hf_repo repo = {H->intern(c, r->type, SIZE_MAX), H->intern(c, r->id, SIZE_MAX)};
-  for (struct mem_blob *b = r->blobs; b; b = b->next) {
-    if (rows->count == rows->room) {
-      uint32_t room = rows->room ? rows->room * 2 : 64;
-      void *more = H->resize(rows->all, room * sizeof *rows->all);
-      if (!more) return H->failf(c, HF_ENOMEM, "Out of memory while listing blobs.");
-      rows->all = more;
-      rows->room = room;
-    }
-    rows->all[rows->count] = row_of(&repo, b, H->intern(c, b->etag, SIZE_MAX));
-    if (!repo.type || !repo.id || !rows->all[rows->count].key.etag)
-      return H->failf(c, HF_ENOMEM, "Out of memory while listing blobs.");
-    rows->count++;
-  }
+  for (uint32_t i = 0; i < MEM_BLOB_BUCKETS; i++)
+    for (struct mem_blob *b = r->blobs[i]; b; b = b->next) TRY(add_row(c, &repo, b, rows));
   return HF_OK;
 }
 

@@ -52,10 +52,11 @@ struct mem_lease {
   bool lost;
   char etag[];
 };
+#define MEM_BLOB_BUCKETS 1024
 struct mem_repo {
   struct mem_repo *next;
-  struct mem_blob *blobs;
-  struct mem_file **files; /* hashed by commit and path */
+  struct mem_blob *blobs[MEM_BLOB_BUCKETS]; /* hashed by etag */
+  struct mem_file **files;                  /* hashed by commit and path */
   uint32_t file_count, buckets;
   struct mem_ref *refs;
   struct mem_tree *trees;
@@ -79,6 +80,7 @@ struct mem_repo *mem_repo_of(hf_call *, struct memory *, const struct hf_repo *,
                              bool make); /* NULL without make: no error */
 struct mem_file *mem_file_of(struct mem_repo *, const char *commit, const char *path);
 struct mem_blob *mem_blob_of(struct mem_repo *, const char *etag);
+void mem_blob_list(struct mem_repo *, struct mem_blob *); /* one use more */
 hf_status mem_show(hf_call *, struct memory *, struct mem_repo *, const char *commit, const char *path,
                    struct mem_blob *);
 void mem_blob_put(struct memory *, struct mem_blob *); /* ends one use */

@@ -177,10 +177,7 @@ static hf_status publish_one(hf_call *c, struct memory *m, struct mem_sink *s) {
   } else {
     if (old) mem_blob_unlist(m, r, old);
     b->made_ns = b->used_ns = wall_ns();
-    b->listed = true;
-    b->users++;
-    b->next = r->blobs;
-    r->blobs = b;
+    mem_blob_list(r, b);
   }
   return mem_show(c, m, r, s->commit, s->path, b);
 }

@@ -72,9 +72,17 @@ static void grow(struct mem_repo *r) {
 }
 
 struct mem_blob *mem_blob_of(struct mem_repo *r, const char *etag) {
-  struct mem_blob *b = r->blobs;
+  struct mem_blob *b = r->blobs[bucket_of(MEM_BLOB_BUCKETS, "", etag)];
   while (b && strcmp(b->etag, etag)) b = b->next;
   return b;
+}
+
+void mem_blob_list(struct mem_repo *r, struct mem_blob *b) {
+  struct mem_blob **at = &r->blobs[bucket_of(MEM_BLOB_BUCKETS, "", b->etag)];
+  b->listed = true;
+  b->users++;
+  b->next = *at;
+  *at = b;
 }
 
 void mem_blob_put(struct memory *m, struct mem_blob *b) {
@@ -86,7 +94,7 @@ void mem_blob_put(struct memory *m, struct mem_blob *b) {
 
 void mem_blob_unlist(struct memory *m, struct mem_repo *r, struct mem_blob *b) {
   if (!b->listed) return;
-  struct mem_blob **at = &r->blobs;
+  struct mem_blob **at = &r->blobs[bucket_of(MEM_BLOB_BUCKETS, "", b->etag)];
   while (*at != b) at = &(*at)->next;
   *at = b->next;
   b->listed = false;
@@ -143,7 +151,8 @@ void mem_clear(struct memory *m) {
     m->repos = r->next;
     for (uint32_t i = 0; i < r->buckets; i++)
       while (r->files[i]) mem_file_drop(m, r, r->files[i]);
-    while (r->blobs) mem_blob_unlist(m, r, r->blobs);
+    for (uint32_t i = 0; i < MEM_BLOB_BUCKETS; i++)
+      while (r->blobs[i]) mem_blob_unlist(m, r, r->blobs[i]);
     while (r->refs) {
       struct mem_ref *ref = r->refs;
       r->refs = ref->next;
