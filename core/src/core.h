@@ -133,7 +133,7 @@ const char *hf_config_module(hf_runtime *, const struct hf_module *, const char 
 void hf_log(hf_runtime *, int32_t level, const char *, ...) HF_PRINTF(3, 4);           /* redacted */
 
 /* ---- registry.c (modules by kind and name), elf.c (note without running), search.c (folders, owners), index.c (cache),
- *      load.c (dlopen, normalise), guard.c (thread models) --------------------------------------------------------------------- */
+ *      load.c (dlopen, descriptors), normal.c (vtables and rows of ours), guard.c (thread models) --------------------------------------------------------------------- */
 hf_status hf_registry_open(hf_runtime *, const struct hf_runtime_opts *, struct hf_registry **);
 void hf_registry_close(struct hf_registry *);
 /* The library's own packs, NULL-terminated; sdk/hub/builtin.c. */

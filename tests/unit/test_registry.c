@@ -388,6 +388,27 @@ START_TEST(reads_one_file_wherever_it_is) {
 }
 END_TEST
 
+/* Each allocation fails once: a shorter list or a refusal, never a crash, and the next runtime is whole. */
+START_TEST(survives_without_memory) {
+  fill(3);
+  for (long n = 0; n < 300; n++) {
+    hf_runtime *rt = NULL;
+    struct hf_runtime_opts o = {.struct_size = sizeof o, .plugin_path = places, .argv0 = "/nowhere/bin/x"};
+    struct seen s = {0};
+    const char *why = NULL;
+    hf_mem_fail_after(n, false);
+    if (hf_runtime_new(&o, &rt) == HF_OK) {
+      hf_plugin_each(rt, see, &s);
+      if (!hf_plugin_open(rt, HF_KIND_TRANSFER, "good", &why)) ck_assert_ptr_nonnull(why);
+      hf_task_find(rt, "other.say");
+    }
+    hf_mem_fail_after(-1, false);
+    hf_runtime_free(rt);
+  }
+  ck_assert_uint_eq(listing().rows, 9);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("registry");
   TCase *t = tcase_create("registry");
@@ -409,6 +430,7 @@ int main(void) {
   tcase_add_test(t, lists_rows_of_all_packs);
   tcase_add_test(t, no_plugins_means_none);
   tcase_add_test(t, reads_one_file_wherever_it_is);
+  tcase_add_test(t, survives_without_memory);
   suite_add_tcase(s, t);
   return run_suite(s);
 }
