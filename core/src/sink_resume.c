@@ -42,15 +42,12 @@ static void record(hf_call *c, struct hf_wrap *w, uint32_t index, uint32_t len, 
   pthread_mutex_unlock(&w->lock);
   if (off) return;
   hf_journal_record(out + n, w->salt, index, len, sum);
-  hf_call *own = hf_call_branch(c); /* a failure here is not one of the download */
-  if (!own || note_write(own, w, out, n + HF_JOURNAL_RECORD, at) != HF_OK) {
-    pthread_mutex_lock(&w->lock);
-    w->note_broken = true;
-    pthread_mutex_unlock(&w->lock);
-    hf_call_log(c, HF_LOG_DEBUG, "%s: the journal cannot be written; an interruption will cost more",
-                w->what.name.path);
-  }
-  if (own) hf_call_branch_end(own, false);
+  if (note_write(c, w, out, n + HF_JOURNAL_RECORD, at) == HF_OK) return;
+  hf_call_clear(c); /* not a failure of the download */
+  pthread_mutex_lock(&w->lock);
+  w->note_broken = true;
+  pthread_mutex_unlock(&w->lock);
+  hf_call_log(c, HF_LOG_DEBUG, "%s: the journal cannot be written; an interruption will cost more", w->what.name.path);
 }
 
 /* The block was not summed as it came: sum what lies in the store. */

@@ -20,6 +20,7 @@ enum {
 #define PROBE_AGAIN (32 * MIB) /* now that everything is warm */
 #define SLOW        10e6       /* bytes per second: no use in probing again */
 #define FAST        200e6
+#define ENOUGH      400e6     /* hashing and writing are the limit by then */
 #define TRY_LEAST   (8 * MIB) /* per connection of a wider try */
 #define PART_LEAST  (4 * MIB)
 #define PART_MOST   (32 * MIB)
@@ -196,6 +197,7 @@ static hf_status pull_wide(hf_call *c, struct pull *p) {
   if (st == HF_OK && !done && best >= SLOW) st = round_of(c, p, 1, PROBE_AGAIN, &best, &done);
   while (st == HF_OK && !done) {
     width = best_width < WIDTH_FIRST ? WIDTH_FIRST : best_width * 2;
+    if (best >= ENOUGH) width = WIDTH_MOST + 1;
     if (width <= WIDTH_MOST) st = round_of(c, p, width, width * TRY_LEAST, &rate, &done);
     if (st != HF_OK || done) break;
     if (width <= WIDTH_MOST && rate > best * (best < FAST ? GAIN : GAIN_FAST)) {
