@@ -101,6 +101,9 @@ struct hf_watch {
   void (*progress)(void *arg, const struct hf_event *);
   uint64_t deadline_ms;      /* from now, 0: none */
   struct hf_table options;   /* rows: struct hf_kv: settings for this operation only */
+  /* Asks a person, as host->ask() says: HF_OK, HF_ECANCELED (no, or end of input), HF_EINVAL (cannot ask now). Records and
+   * progress wait meanwhile. NULL: nobody can be asked. */
+  hf_status (*ask)(void *arg, uint32_t what, const char *prompt, char *answer, size_t room);
 };
 enum { HF_WATCH_RUN_IN_WAIT = 1 /* no thread is started: it runs inside hf_op_wait(), on the thread that waits */ };
 /* Never NULL unless memory is out: a start that fails is an operation that has ended with the error. json_args: an

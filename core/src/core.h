@@ -183,6 +183,7 @@ uint32_t hf_arg_count(const hf_args *, const char *name);
 int32_t hf_arg_int(const hf_args *, const char *name, int64_t *);
 hf_status hf_record(hf_out *, uint32_t what, const char *json, size_t len);
 hf_status hf_task_call(hf_call *, const char *name, const char *json_args, hf_out *);
+hf_status hf_ask(hf_out *, uint32_t what, const char *prompt, char *answer, size_t room);
 
 /* ---- work.c: workers, parallel, jobs; budget.c: tickets ------------------------------------------------------------------------ */
 hf_status hf_work_open(hf_runtime *, struct hf_work **);

@@ -41,6 +41,7 @@ static const struct hf_host table = {
     .arg_int = hf_arg_int,
     .record = hf_record,
     .task = hf_task_call,
+    .ask = hf_ask,
 };
 
 const struct hf_host *hf_host(void) {

@@ -395,6 +395,30 @@ hf_status hf_record(hf_out *o, uint32_t what, const char *json, size_t len) {
   return o->record(o->arg, what, json, len == SIZE_MAX ? strlen(json) : len) ? HF_ECANCELED : HF_OK;
 }
 
+hf_status hf_ask(hf_out *o, uint32_t what, const char *prompt, char *answer, size_t room) {
+  hf_call *c = o ? o->call : NULL;
+  const struct hf_watch *w = c ? c->watch : NULL;
+  if (!c) return HF_EINVAL;
+  if (what < HF_ASK_CONFIRM || what > HF_ASK_CHOICE || !prompt || (what != HF_ASK_CONFIRM && (!answer || !room)))
+    return hf_host()->failf(c, HF_EABI, "A task asked for something that cannot be asked; its pack has a bug.");
+  TRY(hf_call_check(c));
+  hf_status st = HF_EINVAL;
+  if (w && w->ask) {
+    pthread_mutex_lock(c->watch_lock);
+    st = w->ask(w->arg, what, prompt, answer, room);
+    pthread_mutex_unlock(c->watch_lock);
+  }
+  if (st == HF_OK) return HF_OK;
+  char message[1024] = "Aborted!";
+  struct hf_error e = {.struct_size = sizeof e, .code = st, .cls = "Abort", .message = message};
+  if (st == HF_EINVAL) {
+    snprintf(message, sizeof message, "%s %s", prompt,
+             what == HF_ASK_CONFIRM ? "Use --yes to skip confirmation." : "Give the answer as an option instead.");
+    e.cls = "ConfirmationError";
+  }
+  return hf_call_fail(c, &e);
+}
+
 hf_status hf_task_get(hf_call *c, const char *name, const struct hf_task **out) {
   *out = name ? hf_task_find(c->rt, name) : NULL;
   if (*out) return HF_OK;

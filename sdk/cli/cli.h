@@ -94,6 +94,11 @@ void cli_progress_clear(struct cli_progress *); /* before other lines go to the 
 bool cli_progress_on_screen(void);              /* a bar is; asked from any thread */
 void cli_progress_free(struct cli_progress *);
 
+/* ---- ask.c: questions to the person at the terminal ------------------------------------------------------------------------------------ */
+/* As host->ask() says; only in human mode. */
+hf_status cli_ask(struct cli_out *, uint32_t what, const char *prompt, char *answer, size_t room);
+void cli_ask_restore(void); /* the terminal as it was; for signal handlers */
+
 /* ---- run.c: one command as an operation: signals, records, errors, exit code ---------------------------------------------------------- */
 void cli_run_line(const char *text); /* on stderr, between whatever else is there */
 int cli_run(hf_runtime *, const struct hf_task *, const char *path, struct cli_parsed *);

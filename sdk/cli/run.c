@@ -22,6 +22,7 @@ static void say_aborted(void) {
 
 static void on_interrupt(int sig) {
   int before = errno;
+  cli_ask_restore();
   hf_op *op = running;
   if (interrupts++) {
     signal(sig, SIG_DFL);
@@ -36,6 +37,7 @@ static void on_interrupt(int sig) {
 
 static void on_alarm(int sig) { /* the operation did not end in time */
   (void)sig;
+  cli_ask_restore();
   say_aborted();
   _exit(CLI_FAILED);
 }
@@ -78,6 +80,11 @@ static void on_progress(void *arg, const struct hf_event *e) {
   cli_progress_event(((struct command *)arg)->progress, e);
 }
 
+static hf_status on_ask(void *arg, uint32_t what, const char *prompt, char *answer, size_t room) {
+  settle(arg);
+  return cli_ask(((struct command *)arg)->out, what, prompt, answer, room);
+}
+
 /* Log lines come from any thread, while the bar is drawn by another: each is one write. */
 void cli_run_line(const char *text) {
   char line[2304];
@@ -105,6 +112,10 @@ static void write_details(const struct hf_error *e) {
 
 static int report(struct command *c, const struct hf_task *task, const char *path, const struct hf_error *e) {
   char text[4096];
+  if (e->code == HF_ECANCELED && e->cls && !strcmp(e->cls, "Abort")) { /* somebody was asked, and said no */
+    fputs("Aborted!\n", stderr);
+    return CLI_FAILED;
+  }
   hf_hub_error_text(e, text, sizeof text);
   if (hf_hub_exit_code(e) == CLI_USAGE) return cli_usage_error(task, path, "%s", text);
   settle(c);
@@ -162,6 +173,7 @@ int cli_run(hf_runtime *rt, const struct hf_task *task, const char *path, struct
                            .arg = &c,
                            .record = on_record,
                            .progress = on_progress,
+                           .ask = on_ask,
                            .options = HF_TABLE(options)};
   watch_signals();
   hf_op *op = hf_op_start_args(rt, task, parsed->args, &watch);

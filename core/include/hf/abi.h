@@ -18,7 +18,7 @@
 
 #define HF_ABI_MAJOR 1u
 #ifndef HF_ABI_MINOR
-#define HF_ABI_MINOR 0u
+#define HF_ABI_MINOR 1u
 #endif
 #define HF_ABI_MAGIC 0x4c504648u /* "HFPL" in memory on little-endian machines */
 

@@ -153,7 +153,18 @@ struct hf_host {
   hf_status (*record)(hf_out *, uint32_t what, const char *json, size_t len);
   /* Runs another task inside this call: arguments as a JSON object, records into the same or another out. */
   hf_status (*task)(hf_call *, const char *name, const char *json_args, hf_out *);
+
+  /* Since 1.1. Asks the person who waits for the records of `out`, and blocks until there is an answer.
+   * HF_ASK_CONFIRM: prompt is a question or sentence without choices ("Delete 2 repos?"); HF_OK is yes; answer is not used.
+   * HF_ASK_LINE, HF_ASK_SECRET (not shown while typed): the line without its end, at most room - 1 bytes.
+   * HF_ASK_CHOICE: prompt is a question and, one per line, what to choose from; the answer is a number from 0.
+   * HF_ECANCELED: no, or no more input; error class "Abort". HF_EINVAL: nobody can be asked here; the error of a
+   * confirmation says to use --yes. Do not hold locks, and ask before the work begins. */
+  hf_status (*ask)(hf_out *, uint32_t what, const char *prompt, char *answer, size_t room);
 };
+
+/* What ask() wants. */
+enum { HF_ASK_CONFIRM = 1, HF_ASK_LINE = 2, HF_ASK_SECRET = 3, HF_ASK_CHOICE = 4 };
 
 /* Row types of put(). */
 enum {
