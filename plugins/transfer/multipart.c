@@ -15,7 +15,9 @@ enum {
   WIDTH_FIRST = 4, /* after the probe */
   WIDTH_MOST = 16
 };
-#define LARGE       (16 * MIB)
+#define LARGE \
+  (64 *       \
+   MIB) /* below that one request is what the reference makes, and files of a snapshot are fetched side by side anyway */
 #define PROBE       (4 * MIB)
 #define PROBE_AGAIN (32 * MIB) /* now that everything is warm */
 #define SLOW        10e6       /* bytes per second: no use in probing again */

@@ -303,9 +303,9 @@ START_TEST(a_server_without_ranges_on_resume) {
 END_TEST
 
 START_TEST(a_wrong_range_is_not_taken) {
-  server_start(20 * MIB);
+  server_start(64 * MIB);
   server.wrong_range = true;
-  FAILS(HF_EPROTO, fetch_with("multipart", 20 * MIB));
+  FAILS(HF_EPROTO, fetch_with("multipart", 64 * MIB));
   ck_assert_uint_eq(fake.publisheds, 0);
 }
 END_TEST
