@@ -4,19 +4,42 @@
 #include "server.h"
 #include <string.h>
 
+static json_t *fine_grained(const struct token *t) {
+  json_t *scoped = json_array();
+  for (size_t i = 0; i < t->write.count; i++)
+    json_array_append_new(
+        scoped, json_pack("{s:{s:s, s:s, s:s}, s:[s,s]}", "entity", "_id", "0123456789abcdef01234567", "type", "model",
+                          "name", t->write.at[i], "permissions", "repo.content.read", "repo.write"));
+  return json_pack("{s:b, s:[], s:o}", "canReadGatedRepos", t->gated.count > 0, "global", "scoped", scoped);
+}
+
+static json_t *auth_json(const struct token *t) {
+  static const char *const roles[] = {"read", "write", "fineGrained"};
+  if (t->oauth)
+    return json_pack("{s:s, s:o}", "type", "oauth", "expiresAt", t->expires ? dh_date_json(t->expires) : json_null());
+  json_t *token = json_pack("{s:s, s:s, s:s}", "displayName", t->display, "role", roles[t->role], "createdAt",
+                            "2024-01-01T00:00:00.000Z");
+  if (t->role == ROLE_FINE) json_object_set_new(token, "fineGrained", fine_grained(t));
+  return json_pack("{s:s, s:o}", "type", "access_token", "accessToken", token);
+}
+
 void dh_whoami(struct request *r) {
   if (!r->token) {
     dh_reply_error(r, 401, NULL, "Invalid username or password.");
     return;
   }
   const char *name = r->token->name;
-  json_t *value =
-      json_pack("{s:s, s:s, s:s, s:s, s:s+, s:b, s:b, s:b, s:n, s:s, s:[]}", "type", "user", "id",
-                "0123456789abcdef01234567", "name", name, "fullname", name, "email", name, "@localhost",
-                "emailVerified", 1, "canPay", 0, "isPro", 0, "periodEnd", "avatarUrl", "/avatars/devhub.svg", "orgs");
-  json_object_set_new(value, "auth",
-                      json_pack("{s:s, s:{s:s, s:s, s:s}}", "type", "access_token", "accessToken", "displayName", name,
-                                "role", r->token->write ? "write" : "read", "createdAt", "2024-01-01T00:00:00.000Z"));
+  json_t *orgs = json_array(), *value = json_pack("{s:s, s:s, s:s, s:s, s:s+, s:b, s:b, s:b, s:n, s:s}", "type", "user",
+                                                  "id", "0123456789abcdef01234567", "name", name, "fullname", name,
+                                                  "email", name, "@localhost", "emailVerified", 1, "canPay", 0, "isPro",
+                                                  0, "periodEnd", "avatarUrl", "/avatars/devhub.svg");
+  for (size_t i = 0; i < r->token->org_count; i++)
+    json_array_append_new(
+        orgs, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:n, s:s}", "type", "org", "id",
+                        "0123456789abcdef01234568", "name", r->token->orgs[i], "fullname", r->token->orgs[i], "email",
+                        "", "canPay", 0, "isEnterprise", 0, "periodEnd", "roleInOrg", "write"));
+  json_object_set_new(value, "orgs", orgs);
+  json_object_set_new(value, "auth", auth_json(r->token));
   dh_reply_json(r, 200, value);
 }
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LOG_BODY_MAX = 1 << 20 };
+
 static bool ready_write(const struct server *s, const char *path) {
   char *temporary = NULL;
   if (!path) return true;
@@ -43,9 +45,42 @@ static bool count_read(const char *text, uint64_t otherwise, uint64_t max, unsig
   return true;
 }
 
+static bool size_read(const char *text, uint64_t min, uint64_t *out) {
+  bool ok = dh_bytes(text, out) && *out >= min && *out <= INT64_MAX;
+  if (!ok) fprintf(stderr, "hf-devhub serve: %s is not a usable size\n", text);
+  return ok;
+}
+
+/* COUNT/SECONDS, and which headers say so: ratelimit, retry-after, both, none. */
+static bool limit_read(struct limit *limit, const char *text, const char *headers) {
+  static const char *const styles[] = {"none", "ratelimit", "retry-after", "both"};
+  char copy[64], *slash;
+  uint64_t count, seconds;
+  for (unsigned i = 0; i < 4; i++)
+    if (strcmp(styles[i], headers) == 0) limit->styles = i + 1;
+  if (!limit->styles) {
+    fprintf(stderr, "hf-devhub serve: --rate-headers is one of ratelimit, retry-after, both, none\n");
+    return false;
+  }
+  limit->styles--;
+  pthread_mutex_init(&limit->lock, NULL);
+  if (!text) return true;
+  if (dh_copy(copy, sizeof copy, text) && (slash = strchr(copy, '/'))) {
+    *slash++ = 0;
+    if (dh_number(copy, UINT32_MAX, &count) && dh_number(slash, 1000000, &seconds) && count && seconds) {
+      limit->count = (unsigned)count;
+      limit->seconds = (unsigned)seconds;
+      return true;
+    }
+  }
+  fprintf(stderr, "hf-devhub serve: --rate-limit is COUNT/SECONDS, for instance 500/300\n");
+  return false;
+}
+
 int dh_command_serve(int argc, char **argv) {
   const char *port = NULL, *cdn_port = NULL, *memory = NULL, *threads = NULL, *cdn_seconds = NULL,
-             *resolve_cache = NULL;
+             *resolve_cache = NULL, *upload_seconds = NULL, *part_size = "64MiB", *lfs_threshold = "10MB",
+             *log_bodies = "0", *rate_limit = NULL, *rate_headers = "both";
   const char *tokens[VALUES_MAX];
   size_t token_count = 0;
   struct serve_options o = {.host = "127.0.0.1"};
@@ -61,6 +96,12 @@ int dh_command_serve(int argc, char **argv) {
       {"threads", false, &threads, NULL},
       {"cdn-seconds", false, &cdn_seconds, NULL},
       {"resolve-cache", true, &resolve_cache, NULL},
+      {"upload-seconds", false, &upload_seconds, NULL},
+      {"part-size", false, &part_size, NULL},
+      {"lfs-threshold", false, &lfs_threshold, NULL},
+      {"log-bodies", false, &log_bodies, NULL},
+      {"rate-limit", false, &rate_limit, NULL},
+      {"rate-headers", false, &rate_headers, NULL},
   };
   int rest = dh_options("serve", rows, sizeof rows / sizeof *rows, argc, argv);
   if (rest != 0 || (memory && o.folder)) {
@@ -69,13 +110,19 @@ int dh_command_serve(int argc, char **argv) {
     return 2;
   }
   struct server *s = calloc(1, sizeof *s);
+  uint64_t kept = 0;
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (!s) return 1;
   s->workers.stop_fd = -1;
+  dh_access_begin(&s->access);
   s->resolve_cache = resolve_cache != NULL;
   bool ok = port_read(port, &o.port) && port_read(cdn_port, &o.cdn_port) &&
             count_read(threads, cores > 4 ? (uint64_t)cores : 4, 64, &o.threads) &&
-            count_read(cdn_seconds, 3600, 1000000, &s->cdn_seconds);
+            count_read(cdn_seconds, 3600, 1000000, &s->cdn_seconds) &&
+            count_read(upload_seconds, 3600, 1000000, &s->upload_seconds) && size_read(part_size, 1, &s->part_size) &&
+            size_read(lfs_threshold, 0, &s->lfs_threshold) && size_read(log_bodies, 0, &kept) &&
+            limit_read(&s->limit, rate_limit, rate_headers);
+  s->log_bodies = kept < LOG_BODY_MAX ? (size_t)kept : LOG_BODY_MAX;
   for (size_t i = 0; ok && i < token_count; i++) ok = dh_access_add(&s->access, tokens[i]);
   if (!ok) {
     free(s);

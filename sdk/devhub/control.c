@@ -1,6 +1,7 @@
 /* control.c - /_devhub/...: what tests and `hf-devhub add|log|fault` use on a running server.
  * Contents come in as blobs (PUT, or a seed and a size), then a commit document names them; faults and the log are read and
  * set. Only programs on this machine get here (route.c refuses browsers). */
+#include "body.h"
 #include "server.h"
 #include <stdlib.h>
 #include <string.h>
@@ -38,28 +39,37 @@ static void reply_blob_row(struct request *r, int rc, const struct blob *b) {
   }
 }
 
+static bool blob_begin(struct request *r) {
+  const char *length = dh_request_header(r, "Content-Length");
+  uint64_t size;
+  if (!length || !dh_number(length, INT64_MAX, &size)) {
+    dh_reply_error(r, 411, NULL, "A blob needs a Content-Length.");
+    return false;
+  }
+  r->stream = dh_blob_begin(r->server->store, size);
+  if (!r->stream) dh_reply_failed(r, STORE_FAILED);
+  return r->stream != NULL;
+}
+
+static void blob_data(struct request *r, const char *data, size_t size) {
+  dh_blob_data(r->stream, data, size);
+}
+
+static void blob_end(struct request *r) {
+  dh_blob_abort(r->stream);
+}
+
+const struct stream dh_blob_stream = {blob_begin, blob_data, blob_end};
+
 void dh_control_blob(struct request *r) {
   struct blob b;
-  if (!r->upload) {
-    dh_reply_error(r, 411, NULL, "A blob needs a Content-Length.");
-    return;
-  }
-  int rc = dh_blob_end(r->upload, &b);
-  r->upload = NULL;
+  int rc = dh_blob_end(r->stream, &b);
+  r->stream = NULL;
   reply_blob_row(r, rc, &b);
 }
 
-static json_t *body_object(struct request *r) {
-  json_error_t e;
-  json_t *body = json_loadb(r->body.data ? r->body.data : "", r->body.size, JSON_REJECT_DUPLICATES, &e);
-  if (json_is_object(body)) return body;
-  dh_reply_error(r, 400, NULL, "The body must be a JSON object: %s", body ? "it is another value" : e.text);
-  json_decref(body);
-  return NULL;
-}
-
 void dh_control_generate(struct request *r) {
-  json_t *body = body_object(r);
+  json_t *body = dh_body_object(r);
   if (!body) return;
   const json_t *seed = json_object_get(body, "seed"), *size = json_object_get(body, "size");
   struct blob b;
@@ -74,7 +84,7 @@ void dh_control_generate(struct request *r) {
 }
 
 void dh_control_commit(struct request *r) {
-  json_t *body = body_object(r);
+  json_t *body = dh_body_object(r);
   struct commit c;
   char problem[256];
   if (!body) return;
@@ -86,7 +96,7 @@ void dh_control_commit(struct request *r) {
 }
 
 void dh_control_rename(struct request *r) {
-  json_t *body = body_object(r);
+  json_t *body = dh_body_object(r);
   if (!body) return;
   const char *from = json_string_value(json_object_get(body, "from")),
              *to = json_string_value(json_object_get(body, "to")),

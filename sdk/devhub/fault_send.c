@@ -64,7 +64,8 @@ static bool send_paced(struct job *j, const char *data, size_t size, uint64_t ra
     if (!send_raw(j, data, n)) return false;
     data += n;
     size -= n;
-    wait_for(j, (double)n / (double)(rate ? rate : 1)); /* a piece may be smaller than a slice: it waits for its share */
+    wait_for(j,
+             (double)n / (double)(rate ? rate : 1)); /* a piece may be smaller than a slice: it waits for its share */
   }
   return !j->over;
 }

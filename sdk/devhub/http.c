@@ -1,6 +1,7 @@
 /* http.c - the front: two listeners (Hub and CDN origin) of libmicrohttpd, a pool of epoll threads each.
  * Takes a request in, lets its route answer, writes the log row, sends the reply: files by sendfile, generated content by
  * blocks. URLs are decoded by this program alone, so that a path with %2F reaches its route. */
+#include "body.h"
 #include "content.h"
 #include "server.h"
 #include <arpa/inet.h>
@@ -40,8 +41,9 @@ static void *request_new(void *arg, const char *uri, struct MHD_Connection *conn
 static void request_free(struct request *r) {
   dh_reply_clear(&r->reply);
   dh_body_free(&r->reply.body);
-  dh_blob_abort(r->upload);
+  if (r->stream && r->route && r->route->stream) r->route->stream->end(r);
   dh_text_free(&r->body);
+  dh_text_free(&r->kept);
   free(r->target);
   free(r->path);
   free(r->query_copy);
@@ -72,10 +74,28 @@ static void parameters_split(struct request *r) {
   }
 }
 
+/* git and git-lfs send user and token as Basic authorization; the token may be in either place. */
+static const struct token *basic_find(struct access *a, const char *encoded) {
+  char copy[1024], *colon;
+  size_t size = strlen(encoded);
+  if (!dh_copy(copy, sizeof copy, encoded) || !dh_base64_decode(copy, size, &size) || size >= sizeof copy) return NULL;
+  copy[size] = 0;
+  if (!(colon = strchr(copy, ':'))) return NULL;
+  *colon = 0;
+  const struct token *t = dh_access_find(a, colon + 1);
+  return t ? t : dh_access_find(a, copy);
+}
+
 static void token_find(struct request *r) {
   const char *authorization = dh_request_header(r, "Authorization");
-  if (!authorization || r->server->access.count == 0 || r->origin == ORIGIN_CDN) return;
-  if (strncasecmp(authorization, "Bearer ", 7) == 0) r->token = dh_access_find(&r->server->access, authorization + 7);
+  struct access *a = &r->server->access;
+  if (!authorization || r->origin == ORIGIN_CDN) return;
+  if (a->count == 0) {
+    r->token = &a->open;
+    return;
+  }
+  if (strncasecmp(authorization, "Bearer ", 7) == 0) r->token = dh_access_find(a, authorization + 7);
+  if (strncasecmp(authorization, "Basic ", 6) == 0) r->token = basic_find(a, authorization + 6);
   r->token_invalid = !r->token;
 }
 
@@ -91,16 +111,21 @@ static void request_begin(struct request *r, const char *method) {
   parameters_split(r);
   token_find(r);
   r->route = dh_route_find(r);
-  if (r->route && (r->route->flags & ROUTE_UPLOAD)) {
-    const char *length = dh_request_header(r, "Content-Length");
-    uint64_t size;
-    if (length && dh_number(length, INT64_MAX, &size)) r->upload = dh_blob_begin(r->server->store, size);
+  if (r->route && r->route->stream) {
+    r->entered = true;
+    r->refused = !dh_route_enter(r) || !r->route->stream->begin(r);
   }
 }
 
 static void body_take(struct request *r, const char *data, size_t size) {
-  if (r->upload) {
-    dh_blob_data(r->upload, data, size);
+  r->body_size += size;
+  if (r->kept.size < r->server->log_bodies && r->route && !(r->route->flags & ROUTE_SECRET)) {
+    size_t room = r->server->log_bodies - r->kept.size;
+    dh_text_add(&r->kept, data, size < room ? size : room);
+  }
+  if (r->refused) return;
+  if (r->route && r->route->stream) {
+    r->route->stream->data(r, data, size);
   } else if (!r->route || size > r->route->body_max || r->body.size > r->route->body_max - size) {
     r->too_large = true;
   } else {
@@ -132,6 +157,15 @@ static void log_member(struct text *t, const char *name, const char *value) {
   if (!value) dh_text_str(t, "null");
 }
 
+/* With --log-bodies: a JSON or form body, as text, cut where the log's share of it ends. */
+static void body_log(struct request *r, struct text *t) {
+  const char *type = dh_request_header(r, "Content-Type");
+  bool readable = type && (strstr(type, "json") || strstr(type, "form"));
+  if (!r->kept.size || !readable) return;
+  dh_text_str(t, ",\"body\":");
+  dh_text_json(t, r->kept.data, r->kept.size);
+}
+
 static void request_log(struct request *r, const char *fault) {
   struct text t = {0};
   struct timespec now;
@@ -145,6 +179,8 @@ static void request_log(struct request *r, const char *fault) {
   log_member(&t, "token", r->token ? r->token->name : dh_request_header(r, "Authorization") ? "(unknown)" : NULL);
   log_member(&t, "fault", fault);
   log_member(&t, "request_id", r->id);
+  dh_text_addf(&t, ",\"body_size\":%llu", (unsigned long long)r->body_size);
+  body_log(r, &t);
   dh_text_addf(&t, ",\"length\":%llu,\"headers\":{", (unsigned long long)r->reply.body.length);
   MHD_get_connection_values(r->connection, MHD_HEADER_KIND, header_log, &t);
   dh_text_str(&t, "}");
@@ -198,7 +234,7 @@ static void request_answer(struct request *r) {
     dh_reply_error(r, 413, NULL, "The request body is too large.");
   } else if (!r->route) {
     dh_reply_error(r, 404, NULL, "Sorry, we can't find the page you are looking for.");
-  } else if (dh_route_enter(r)) {
+  } else if (r->entered ? !r->refused : dh_route_enter(r)) {
     r->route->handle(r);
   }
   if (!r->reply.status) dh_reply_error(r, 500, NULL, "Internal error: no answer was made.");
@@ -320,6 +356,22 @@ static bool daemon_start(struct server *s, enum origin origin, const struct serv
   return s->daemon[origin] != NULL;
 }
 
+/* Signed URLs of a folder stay good over a restart. */
+static bool key_keep(struct server *s) {
+  char hex[65] = "";
+  int rc = dh_store_setting(s->store, "key", hex, sizeof hex);
+  if (rc == STORE_NONE) {
+    dh_hex(hex, s->cdn_key, sizeof s->cdn_key);
+    rc = dh_store_setting_set(s->store, "key", hex);
+  }
+  if (rc != STORE_OK || strlen(hex) != 64 || !dh_is_hex(hex, 64)) return false;
+  for (size_t i = 0; i < sizeof s->cdn_key; i++) {
+    char byte[3] = {hex[2 * i], hex[2 * i + 1], 0};
+    s->cdn_key[i] = (unsigned char)strtoul(byte, NULL, 16);
+  }
+  return true;
+}
+
 bool dh_server_start(struct server *s, const struct serve_options *o) {
   struct rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
@@ -333,7 +385,8 @@ bool dh_server_start(struct server *s, const struct serve_options *o) {
   if (s->workers.stop_fd < 0 || !dh_random(s->cdn_key, sizeof s->cdn_key) || !dh_log_open(&s->log, o->log_file))
     return false;
   s->store = dh_store_open(o->folder);
-  return s->store && daemon_start(s, ORIGIN_CDN, o) && daemon_start(s, ORIGIN_HUB, o);
+  s->oauth = dh_oauth_new();
+  return s->store && s->oauth && key_keep(s) && daemon_start(s, ORIGIN_CDN, o) && daemon_start(s, ORIGIN_HUB, o);
 }
 
 void dh_server_stop(struct server *s) {
@@ -347,6 +400,9 @@ void dh_server_stop(struct server *s) {
     if (s->daemon[i]) MHD_stop_daemon(s->daemon[i]);
   dh_fault_clear(&s->faults);
   dh_log_close(&s->log);
+  dh_limit_end(&s->limit);
+  dh_oauth_free(s->oauth);
+  dh_access_end(&s->access);
   dh_store_close(s->store);
   if (s->workers.stop_fd >= 0) close(s->workers.stop_fd);
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 void dh_body_free(struct body *b) {
@@ -103,14 +102,6 @@ void dh_reply_json(struct request *r, int status, json_t *value) {
   t.failed = !data;
   if (data) t = (struct text){.data = data, .size = strlen(data)};
   dh_reply_text(r, status, "application/json; charset=utf-8", &t);
-}
-
-json_t *dh_date_json(int64_t seconds) {
-  char date[32];
-  time_t t = (time_t)seconds;
-  struct tm tm;
-  if (!gmtime_r(&t, &tm) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S.000Z", &tm)) date[0] = 0;
-  return json_string(date);
 }
 
 void dh_reply_error(struct request *r, int status, const char *code, const char *format, ...) {

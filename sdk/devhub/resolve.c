@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const struct {
   const char *suffix, *type;
@@ -44,39 +43,18 @@ static char *disposition(const char *path) {
   return dh_text_take(&t);
 }
 
-static void signature(const struct server *s, const char *path, const char *expires, char out[65]) {
-  char message[PATH_ROOM + 64];
-  snprintf(message, sizeof message, "%s %s", path, expires);
-  if (!dh_hmac(s->cdn_key, sizeof s->cdn_key, message, out)) out[0] = 0;
-}
-
-/* The CDN's origin as this client can reach it: a server bound to every address is known by the name it was called. */
-static void cdn_origin(const struct request *r, struct text *t) {
-  const char *url = r->server->url[ORIGIN_CDN], *host = dh_request_header(r, "Host");
-  bool wildcard = strncmp(url, "http://0.0.0.0:", 15) == 0 || strncmp(url, "http://[::]:", 12) == 0;
-  const char *port = strrchr(url, ':'), *end = host ? strrchr(host, ':') : NULL;
-  if (wildcard && end && end - host < 256 && !strpbrk(host, "/?#<>\"'\\ ")) {
-    dh_text_addf(t, "http://%.*s%s", (int)(end - host), host, port);
-  } else {
-    dh_text_str(t, url);
-  }
-}
-
 static void redirect_to_cdn(struct request *r, const struct entry *e) {
-  char path[160], expires[24], signed_hex[65];
+  char path[160];
   struct text t = {0};
   const char *sha256 = e->blob.sha256;
-  snprintf(path, sizeof path, "%.2s/%.2s/%s", sha256, sha256 + 2, sha256);
-  snprintf(expires, sizeof expires, "%lld", (long long)time(NULL) + r->server->cdn_seconds);
-  signature(r->server, path, expires, signed_hex);
-  cdn_origin(r, &t);
-  dh_text_addf(&t, "/repos/%s?response-content-disposition=", path);
+  snprintf(path, sizeof path, "/repos/%.2s/%.2s/%s", sha256, sha256 + 2, sha256);
+  dh_sign(r, &t, ORIGIN_CDN, path, r->server->cdn_seconds);
   char *shown = disposition(e->path);
+  dh_text_str(&t, "&response-content-disposition=");
   dh_text_percent(&t, shown ? shown : "", "");
   free(shown);
   dh_text_str(&t, "&response-content-type=");
   dh_text_percent(&t, media_type(e->path), "");
-  dh_text_addf(&t, "&Expires=%s&Signature=%s&Key-Pair-Id=DEVHUB", expires, signed_hex);
   char *location = dh_text_take(&t);
   r->reply.status = 302;
   dh_reply_header(&r->reply, "Location", "%s", location ? location : "/");
@@ -151,30 +129,16 @@ void dh_raw(struct request *r) {
   dh_reply_text(r, 200, "text/plain; charset=utf-8", &t);
 }
 
-static void storage_denied(struct request *r, int status, const char *code, const char *message) {
-  struct text t = {0};
-  dh_text_addf(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>\n",
-               code, message);
-  dh_reply_text(r, status, "application/xml", &t);
-}
-
 void dh_cdn(struct request *r) {
-  const char *expires = dh_request_parameter(r, "Expires"), *given = dh_request_parameter(r, "Signature");
   const char *type = dh_request_parameter(r, "response-content-type"),
              *shown = dh_request_parameter(r, "response-content-disposition"), *sha256 = strrchr(r->file, '/');
-  char right[65] = "";
-  uint64_t until;
   struct blob b;
-  if (expires && strlen(expires) < 24) signature(r->server, r->file, expires, right);
-  if (!expires || !given || !right[0] || strcmp(given, right) != 0) {
-    storage_denied(r, 403, "AccessDenied", "Access Denied");
-  } else if (!dh_number(expires, INT64_MAX, &until) || (int64_t)until < (int64_t)time(NULL)) {
-    storage_denied(r, 403, "AccessDenied", "Request has expired");
-  } else if (!sha256 || dh_blob_find(r->server->store, sha256 + 1, &b) != STORE_OK) {
-    storage_denied(r, 404, "NoSuchKey", "The specified key does not exist.");
-  } else {
-    dh_reply_header(&r->reply, "Content-Type", "%s", type ? type : "binary/octet-stream");
-    if (shown) dh_reply_header(&r->reply, "Content-Disposition", "%s", shown);
-    dh_reply_blob(r, &b, b.sha256);
+  if (!dh_signed(r)) return;
+  if (!sha256 || dh_blob_find(r->server->store, sha256 + 1, &b) != STORE_OK) {
+    dh_storage_error(r, 404, "NoSuchKey", "The specified key does not exist.");
+    return;
   }
+  dh_reply_header(&r->reply, "Content-Type", "%s", type ? type : "binary/octet-stream");
+  if (shown) dh_reply_header(&r->reply, "Content-Disposition", "%s", shown);
+  dh_reply_blob(r, &b, b.sha256);
 }

@@ -8,37 +8,87 @@
 enum { SMALL = 64 * 1024, LARGE = 16 << 20, HUGE_BODY = 256 << 20 };
 #define READ (METHOD_GET | METHOD_HEAD)
 
+enum { REV = ROUTE_REVISION, WRITE = ROUTE_REPO | ROUTE_WRITE };
+
 static const struct route routes[] = {
-    {METHOD_GET, "/_devhub/log", dh_control_log, ROUTE_CONTROL, 0},
-    {METHOD_POST, "/_devhub/reset", dh_control_reset, ROUTE_CONTROL, SMALL},
-    {METHOD_GET | METHOD_POST | METHOD_DELETE, "/_devhub/faults", dh_control_faults, ROUTE_CONTROL, LARGE},
-    {METHOD_PUT, "/_devhub/blobs", dh_control_blob, ROUTE_CONTROL | ROUTE_UPLOAD, 0},
-    {METHOD_POST, "/_devhub/generated", dh_control_generate, ROUTE_CONTROL, SMALL},
-    {METHOD_POST, "/_devhub/commits", dh_control_commit, ROUTE_CONTROL, HUGE_BODY},
-    {METHOD_POST, "/_devhub/rename", dh_control_rename, ROUTE_CONTROL, SMALL},
-    {READ, "/_devhub", dh_control_status, ROUTE_CONTROL, 0},
+    {METHOD_GET, "/_devhub/log", dh_control_log, ROUTE_CONTROL, 0, NULL},
+    {METHOD_POST, "/_devhub/reset", dh_control_reset, ROUTE_CONTROL, SMALL, NULL},
+    {METHOD_GET | METHOD_POST | METHOD_DELETE, "/_devhub/faults", dh_control_faults, ROUTE_CONTROL, LARGE, NULL},
+    {METHOD_PUT, "/_devhub/blobs", dh_control_blob, ROUTE_CONTROL, 0, &dh_blob_stream},
+    {METHOD_POST, "/_devhub/generated", dh_control_generate, ROUTE_CONTROL, SMALL, NULL},
+    {METHOD_POST, "/_devhub/commits", dh_control_commit, ROUTE_CONTROL, HUGE_BODY, NULL},
+    {METHOD_POST, "/_devhub/rename", dh_control_rename, ROUTE_CONTROL, SMALL, NULL},
+    {METHOD_GET | METHOD_POST, "/_devhub/oauth", dh_control_oauth, ROUTE_CONTROL, SMALL, NULL},
+    {READ, "/_devhub", dh_control_status, ROUTE_CONTROL, 0, NULL},
 
-    {READ, "/api/whoami-v2", dh_whoami, 0, 0},
-    {READ, "/api/agent-harnesses", dh_harnesses, 0, 0},
-    {READ, "/api/telemetry/{path}", dh_telemetry, 0, 0},
-    {READ, "/api/models-tags-by-type", dh_tags_by_type, 0, 0},
-    {READ, "/api/datasets-tags-by-type", dh_tags_by_type, 0, 0},
-    {READ, "/api/resolve-cache/{types}/{repo}/{revision}/{path}", dh_resolve_cache, ROUTE_REVISION | ROUTE_GATED, 0},
-    {READ, "/api/{types}", dh_list, 0, 0},
-    {READ, "/api/{types}/{repo}/revision/{revision}", dh_info_revision, ROUTE_REVISION, 0},
-    {READ, "/api/{types}/{repo}/tree/{revision}", dh_tree, ROUTE_REVISION, 0},
-    {READ, "/api/{types}/{repo}/tree/{revision}/{path}", dh_tree, ROUTE_REVISION, 0},
-    {METHOD_POST, "/api/{types}/{repo}/paths-info/{revision}", dh_paths_info, ROUTE_REVISION, LARGE},
-    {READ, "/api/{types}/{repo}/commits/{revision}", dh_commits, ROUTE_REVISION, 0},
-    {READ, "/api/{types}/{repo}/refs", dh_refs, ROUTE_REPO, 0},
-    {READ, "/api/{types}/{repo}", dh_info, ROUTE_REPO, 0},
+    {READ, "/api/whoami-v2", dh_whoami, 0, 0, NULL},
+    {READ, "/api/agent-harnesses", dh_harnesses, 0, 0, NULL},
+    {READ, "/api/telemetry/{path}", dh_telemetry, 0, 0, NULL},
+    {READ, "/api/models-tags-by-type", dh_tags_by_type, 0, 0, NULL},
+    {READ, "/api/datasets-tags-by-type", dh_tags_by_type, 0, 0, NULL},
+    {METHOD_POST, "/api/validate-yaml", dh_validate_yaml, 0, LARGE, NULL},
+    {METHOD_POST, "/api/repos/create", dh_create, ROUTE_LOGIN, SMALL, NULL},
+    {METHOD_DELETE, "/api/repos/delete", dh_delete, ROUTE_LOGIN, SMALL, NULL},
+    {METHOD_POST, "/api/repos/move", dh_move, ROUTE_LOGIN, SMALL, NULL},
+    {READ, "/api/settings/repositories", dh_repos_list, ROUTE_LOGIN, 0, NULL},
+    {READ, "/api/organizations/{name}/settings/repositories", dh_repos_list, ROUTE_LOGIN, 0, NULL},
+    {READ, "/api/users/{name}/likes", dh_likes, 0, 0, NULL},
+    {METHOD_POST, "/oauth/device", dh_oauth_device, ROUTE_SECRET, SMALL, NULL},
+    {READ, "/oauth/device", dh_oauth_page, 0, 0, NULL},
+    {METHOD_POST, "/oauth/token", dh_oauth_token, ROUTE_SECRET, SMALL, NULL},
+    {METHOD_POST, "/api/complete_multipart", dh_upload_complete, 0, LARGE, NULL},
+    {READ, "/api/resolve-cache/{types}/{repo}/{revision}/{path}", dh_resolve_cache, REV | ROUTE_GATED, 0, NULL},
+    {READ, "/api/{types}", dh_list, 0, 0, NULL},
+    {READ, "/api/{types}/{repo}/revision/{revision}", dh_info_revision, REV, 0, NULL},
+    {READ, "/api/{types}/{repo}/tree/{revision}", dh_tree, REV, 0, NULL},
+    {READ, "/api/{types}/{repo}/tree/{revision}/{path}", dh_tree, REV, 0, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/paths-info/{revision}", dh_paths_info, REV, LARGE, NULL},
+    {READ, "/api/{types}/{repo}/commits/{revision}", dh_commits, REV, 0, NULL},
+    {READ, "/api/{types}/{repo}/refs", dh_refs, ROUTE_REPO, 0, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/preupload/{revision}", dh_preupload, REV, LARGE, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/commit/{revision}", dh_commit, REV, 0, &dh_commit_stream},
+    {METHOD_POST | METHOD_DELETE, "/api/{types}/{repo}/branch/{revision}", dh_branch, WRITE, SMALL, NULL},
+    {METHOD_POST | METHOD_DELETE, "/api/{types}/{repo}/tag/{revision}", dh_tag, WRITE, SMALL, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/super-squash/{revision}", dh_super_squash, WRITE | REV, SMALL, NULL},
+    {METHOD_PUT, "/api/{types}/{repo}/settings", dh_settings, WRITE, SMALL, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/duplicate", dh_duplicate, ROUTE_REPO | ROUTE_LOGIN, SMALL, NULL},
+    {METHOD_POST | METHOD_DELETE, "/api/{types}/{repo}/like", dh_like, ROUTE_REPO | ROUTE_LOGIN, SMALL, NULL},
+    {READ, "/api/{types}/{repo}/likers", dh_likers, ROUTE_REPO, 0, NULL},
+    {READ, "/api/{types}/{repo}/auth-check", dh_auth_check, ROUTE_REPO | ROUTE_GATED, 0, NULL},
+    {READ, "/api/{types}/{repo}/auth-check/write", dh_auth_check, WRITE | ROUTE_GATED, 0, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/ask-access", dh_access_ask, ROUTE_REPO | ROUTE_LOGIN, SMALL, NULL},
+    {METHOD_POST, "/{repo}/ask-access", dh_access_ask, ROUTE_REPO | ROUTE_LOGIN, SMALL, NULL},
+    {METHOD_POST, "/{kinds}/{repo}/ask-access", dh_access_ask, ROUTE_REPO | ROUTE_LOGIN, SMALL, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/user-access-request/handle", dh_access_handle, WRITE, SMALL, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/user-access-request/grant", dh_access_grant, WRITE, SMALL, NULL},
+    {READ, "/api/{types}/{repo}/user-access-request/{name}", dh_access_list, WRITE, 0, NULL},
+    {READ, "/api/{types}/{repo}/discussions", dh_discussions, ROUTE_REPO, 0, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/discussions", dh_discussion_open, ROUTE_REPO | ROUTE_LOGIN, LARGE, NULL},
+    {READ, "/api/{types}/{repo}/discussions/{name}", dh_discussion, ROUTE_REPO, 0, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/discussions/{name}/{path}", dh_discussion_change, ROUTE_REPO | ROUTE_LOGIN,
+     LARGE, NULL},
+    {READ, "/api/{types}/{repo}/lfs-files", dh_lfs_files, WRITE, 0, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/lfs-files/batch", dh_lfs_drop, WRITE, LARGE, NULL},
+    {METHOD_POST, "/api/{types}/{repo}/lfs-files/duplicate", dh_lfs_duplicate, ROUTE_REPO | ROUTE_GATED, LARGE, NULL},
+    {READ, "/api/{types}/{repo}", dh_info, ROUTE_REPO, 0, NULL},
 
-    {READ, "/{kinds}/{repo}/resolve/{revision}/{path}", dh_resolve, ROUTE_REVISION | ROUTE_GATED, 0},
-    {READ, "/{repo}/resolve/{revision}/{path}", dh_resolve, ROUTE_REVISION | ROUTE_GATED, 0},
-    {READ, "/{kinds}/{repo}/raw/{revision}/{path}", dh_raw, ROUTE_REVISION | ROUTE_GATED, 0},
-    {READ, "/{repo}/raw/{revision}/{path}", dh_raw, ROUTE_REVISION | ROUTE_GATED, 0},
+    {METHOD_POST, "/{kinds}/{repo}.git/info/lfs/objects/batch", dh_lfs_batch, ROUTE_REPO | ROUTE_LFS, LARGE, NULL},
+    {METHOD_POST, "/{repo}.git/info/lfs/objects/batch", dh_lfs_batch, ROUTE_REPO | ROUTE_LFS, LARGE, NULL},
+    {METHOD_POST, "/{kinds}/{repo}.git/info/lfs/objects/verify", dh_lfs_verify, ROUTE_REPO | ROUTE_LFS, SMALL, NULL},
+    {METHOD_POST, "/{repo}.git/info/lfs/objects/verify", dh_lfs_verify, ROUTE_REPO | ROUTE_LFS, SMALL, NULL},
+    {METHOD_GET | METHOD_POST, "/{kinds}/{repo}.git/info/lfs/locks", dh_lfs_locks, ROUTE_REPO | ROUTE_LFS, SMALL, NULL},
+    {METHOD_GET | METHOD_POST, "/{repo}.git/info/lfs/locks", dh_lfs_locks, ROUTE_REPO | ROUTE_LFS, SMALL, NULL},
+    {METHOD_POST, "/{kinds}/{repo}.git/info/lfs/locks/{path}", dh_lfs_locks, ROUTE_REPO | ROUTE_LFS, SMALL, NULL},
+    {METHOD_POST, "/{repo}.git/info/lfs/locks/{path}", dh_lfs_locks, ROUTE_REPO | ROUTE_LFS, SMALL, NULL},
 
-    {READ, "/repos/{path}", dh_cdn, ROUTE_CDN, 0},
+    {READ, "/{kinds}/{repo}/resolve/{revision}/{path}", dh_resolve, REV | ROUTE_GATED, 0, NULL},
+    {READ, "/{repo}/resolve/{revision}/{path}", dh_resolve, REV | ROUTE_GATED, 0, NULL},
+    {READ, "/{kinds}/{repo}/raw/{revision}/{path}", dh_raw, REV | ROUTE_GATED, 0, NULL},
+    {READ, "/{repo}/raw/{revision}/{path}", dh_raw, REV | ROUTE_GATED, 0, NULL},
+
+    {READ, "/repos/{path}", dh_cdn, ROUTE_CDN, 0, NULL},
+    {METHOD_PUT, "/objects/{name}/{path}", dh_upload_put, ROUTE_CDN, 0, &dh_object_stream},
+    {METHOD_PUT, "/parts/{name}/{path}", dh_upload_put, ROUTE_CDN, 0, &dh_part_stream},
 };
 
 enum { SEGMENTS_MAX = 80 };
@@ -59,6 +109,17 @@ static bool segments_split(const char *path, struct segments *s) {
     if (*path) path++;
   }
   return true;
+}
+
+/* The id before ".git"; the suffix is part of the last segment. */
+static bool repo_git_take(struct request *r, const struct segments *s, size_t first, size_t width) {
+  size_t last = first + width - 1;
+  if (last >= s->count || s->size[last] < 5 || strncmp(s->at[last] + s->size[last] - 4, ".git", 4) != 0) return false;
+  int size = (int)(s->at[last] + s->size[last] - 4 - s->at[first]);
+  if (size >= NAME_ROOM) return false;
+  memcpy(r->repo_name, s->at[first], (size_t)size);
+  r->repo_name[size] = 0;
+  return dh_percent_decode(r->repo_name, false);
 }
 
 /* Decodes segments first..last-1 as they stand in the path. */
@@ -93,6 +154,11 @@ static bool match(struct request *r, const char *pattern, const struct segments 
     if (i >= s->count) return false;
     if (strncmp(p, "{types}", n) == 0 || strncmp(p, "{kinds}", n) == 0) {
       if (!type_take(r, s, i, p[1] == 'k')) return false;
+    } else if (strncmp(p, "{repo}.git", n) == 0 && n == 10) {
+      used = width;
+      if (!repo_git_take(r, s, i, width)) return false;
+    } else if (strncmp(p, "{name}", n) == 0) {
+      if (!decode(s, i, i + 1, r->name, sizeof r->name)) return false;
     } else if (strncmp(p, "{repo}", n) == 0) {
       used = width;
       if (i + used > s->count || !decode(s, i, i + used, r->repo_name, sizeof r->repo_name)) return false;
@@ -118,7 +184,7 @@ const struct route *dh_route_find(struct request *r) {
   for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
     bool cdn = (routes[i].flags & ROUTE_CDN) != 0;
     if (!(routes[i].methods & method) || cdn != (r->origin == ORIGIN_CDN)) continue;
-    r->repo_name[0] = r->revision[0] = r->file[0] = 0;
+    r->repo_name[0] = r->revision[0] = r->file[0] = r->name[0] = 0;
     if (match(r, routes[i].pattern, &s, 2)) return &routes[i];
     if (strstr(routes[i].pattern, "{repo}") && match(r, routes[i].pattern, &s, 1)) return &routes[i];
   }
@@ -134,6 +200,34 @@ static bool control_allowed(struct request *r) {
   dh_reply_error(r, 403, NULL,
                  "The control interface is for programs on this machine; use an IP address or localhost.");
   return false;
+}
+
+const char *dh_request_user(const struct request *r) {
+  return r->token ? r->token->name : r->server->access.open.name;
+}
+
+static bool signed_in(struct request *r) {
+  if (r->token || r->server->access.count == 0) return true;
+  dh_reply_error(r, 401, NULL, "Invalid username or password.");
+  return false;
+}
+
+bool dh_request_writes(struct request *r, const char *repo) {
+  if (dh_access_writes(&r->server->access, r->token, repo)) return true;
+  if (!signed_in(r)) return false;
+  if (r->token->role == ROLE_READ) {
+    dh_reply_error(r, 403, NULL, "Forbidden: you must use a write token to upload to a repository.");
+  } else if (r->token->role == ROLE_FINE) {
+    dh_reply_error(r, 403, NULL, "Forbidden: this fine-grained token has no write permission for %s.", repo);
+  } else {
+    dh_reply_error(r, 403, NULL, "Forbidden: you don't have write access to %s.", repo);
+  }
+  return false;
+}
+
+bool dh_request_contributes(struct request *r) {
+  if (r->token ? r->token->role == ROLE_WRITE : r->server->access.count == 0) return true;
+  return dh_request_writes(r, r->repo.name);
 }
 
 static bool renamed(struct request *r) {
@@ -175,7 +269,11 @@ static bool repo_enter(struct request *r) {
 }
 
 static bool gate_enter(struct request *r) {
+  char status[16];
   if (!r->repo.gated[0] || dh_access_let_in(r->token, &r->repo)) return true;
+  if (r->token && dh_store_access(r->server->store, r->repo.id, r->token->name, status) == STORE_OK &&
+      strcmp(status, "accepted") == 0)
+    return true;
   const char *type = dh_repo_type_name(r->type);
   if (r->token) {
     dh_reply_error(
@@ -198,8 +296,15 @@ bool dh_route_enter(struct request *r) {
     dh_reply_error(r, 401, NULL, "Invalid credentials in Authorization header");
     return false;
   }
+  if (r->token && dh_access_over(r->token)) {
+    dh_reply_error(r, 401, NULL, "User Access Token \"%s\" is expired", r->token->display);
+    return false;
+  }
+  if (!dh_limit_enter(r)) return false;
+  if ((flags & ROUTE_LOGIN) && !signed_in(r)) return false;
   if (!(flags & (ROUTE_REPO | ROUTE_REVISION))) return true;
   if (!repo_enter(r)) return false;
+  if ((flags & ROUTE_WRITE) && !dh_request_writes(r, r->repo.name)) return false;
   if ((flags & ROUTE_GATED) && !gate_enter(r)) return false;
   if (!(flags & ROUTE_REVISION)) return true;
   int rc = dh_store_revision(r->server->store, r->repo.id, r->revision, &r->commit);

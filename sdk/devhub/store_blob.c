@@ -14,20 +14,34 @@
 enum { INLINE_MAX = 32 * 1024, CHUNK = 256 * 1024 };
 static const uint64_t oid_max = 1u << 30; /* no git object id for larger contents: those are LFS files anyway */
 
+static const uint64_t object_oid_max = 16u << 20; /* what comes by LFS is hardly ever kept as a plain file */
+
 struct blob_put {
   struct store *store;
   uint64_t size, written, place;
   char *buffer, *temporary;
   int fd;
-  bool failed;
+  bool failed, kept;
   struct digest digest;
 };
 
-struct blob_put *dh_blob_begin(struct store *s, uint64_t size) {
+uint64_t db_arena_take(struct store *s, uint64_t size) {
+  pthread_mutex_lock(&s->lock);
+  uint64_t place = s->arena_end;
+  s->arena_end += (size + 4095) / 4096 * 4096;
+  pthread_mutex_unlock(&s->lock);
+  return place;
+}
+
+void db_arena_drop(struct store *s, uint64_t place, uint64_t size) {
+  fallocate(s->arena, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)place, (off_t)((size + 4095) / 4096 * 4096));
+}
+
+static struct blob_put *put_begin(struct store *s, uint64_t size, bool oid) {
   struct blob_put *p = calloc(1, sizeof *p);
   if (!p) return NULL;
   *p = (struct blob_put){.store = s, .size = size, .fd = -1};
-  dh_digest_begin(&p->digest, size <= oid_max ? "blob" : NULL, size);
+  dh_digest_begin(&p->digest, oid ? "blob" : NULL, size);
   if (size <= INLINE_MAX) {
     p->buffer = malloc(size ? size : 1);
     p->failed = !p->buffer;
@@ -37,14 +51,19 @@ struct blob_put *dh_blob_begin(struct store *s, uint64_t size) {
     p->fd = p->temporary ? open(p->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
     p->failed = p->fd < 0;
   } else {
-    pthread_mutex_lock(&s->lock);
-    p->place = s->arena_end;
-    s->arena_end += (size + 4095) / 4096 * 4096;
-    pthread_mutex_unlock(&s->lock);
+    p->place = db_arena_take(s, size);
   }
   if (p->failed)
     fprintf(stderr, "hf-devhub: cannot store a blob of %llu bytes: %s\n", (unsigned long long)size, strerror(errno));
   return p;
+}
+
+struct blob_put *dh_blob_begin(struct store *s, uint64_t size) {
+  return put_begin(s, size, size <= oid_max);
+}
+
+struct blob_put *dh_blob_begin_object(struct store *s, uint64_t size) {
+  return put_begin(s, size, size <= object_oid_max);
 }
 
 bool dh_blob_data(struct blob_put *p, const void *data, size_t size) {
@@ -81,6 +100,7 @@ void dh_blob_abort(struct blob_put *p) {
   if (p->digest.sha256) dh_digest_end(&p->digest, sha256, oid);
   if (p->fd >= 0) close(p->fd);
   if (p->temporary) unlink(p->temporary);
+  if (!p->buffer && !p->store->folder && !p->kept) db_arena_drop(p->store, p->place, p->size);
   free(p->temporary);
   free(p->buffer);
   free(p);
@@ -92,15 +112,19 @@ static char *blob_path(const struct store *s, const char *sha256, bool folder) {
   return path;
 }
 
-static bool publish(struct blob_put *p, const char *sha256) {
-  char *folder = blob_path(p->store, sha256, true), *path = blob_path(p->store, sha256, false);
-  bool ok = folder && path && (mkdir(folder, 0700) == 0 || errno == EEXIST) && rename(p->temporary, path) == 0;
-  if (ok) {
-    free(p->temporary);
-    p->temporary = NULL;
-  } else {
-    fprintf(stderr, "hf-devhub: cannot publish blob %s: %s\n", sha256, strerror(errno));
-  }
+static bool folder_sync(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool ok = fd >= 0 && fsync(fd) == 0;
+  if (fd >= 0) close(fd);
+  return ok;
+}
+
+/* The bytes are on disk before the name, the name before the row that tells of it. */
+bool db_blob_publish(struct store *s, int fd, const char *temporary, const char *sha256) {
+  char *folder = blob_path(s, sha256, true), *path = blob_path(s, sha256, false);
+  bool ok = folder && path && fdatasync(fd) == 0 && (mkdir(folder, 0700) == 0 || errno == EEXIST) &&
+            rename(temporary, path) == 0 && folder_sync(folder);
+  if (!ok) fprintf(stderr, "hf-devhub: cannot publish blob %s: %s\n", sha256, strerror(errno));
   free(folder);
   free(path);
   return ok;
@@ -116,7 +140,7 @@ int dh_blob_find(struct store *s, const char *sha256, struct blob *out) {
   return rc;
 }
 
-static int blob_add(struct store *s, const struct blob *b, const char *data) {
+int db_blob_add(struct store *s, const struct blob *b, const char *data) {
   struct db *db = db_get(s);
   sqlite3_stmt *st = db_take(db, ST_BLOB_ADD);
   if (!st) return STORE_FAILED;
@@ -130,12 +154,39 @@ static int blob_add(struct store *s, const struct blob *b, const char *data) {
   return db_run(db, st);
 }
 
+/* Hashes are known, the bytes in place; the row is still to be added. */
+static int put_finish(struct blob_put *p, const char *expected, struct blob *b) {
+  *b = (struct blob){.size = (int64_t)p->size, .kind = p->buffer ? BLOB_INLINE : BLOB_STORED, .place = p->place};
+  if (!dh_digest_end(&p->digest, b->sha256, b->oid) || p->failed || p->written != p->size) return STORE_FAILED;
+  if (expected && strcmp(expected, b->sha256) != 0) return STORE_INVALID;
+  if (p->fd < 0) return STORE_OK;
+  if (!db_blob_publish(p->store, p->fd, p->temporary, b->sha256)) return STORE_FAILED;
+  free(p->temporary);
+  p->temporary = NULL;
+  return STORE_OK;
+}
+
 int dh_blob_end(struct blob_put *p, struct blob *out) {
-  struct blob b = {.size = (int64_t)p->size, .kind = p->buffer ? BLOB_INLINE : BLOB_STORED, .place = p->place};
-  bool ok = dh_digest_end(&p->digest, b.sha256, b.oid) && !p->failed && p->written == p->size;
-  if (ok && p->fd >= 0) ok = publish(p, b.sha256);
-  int rc = ok ? blob_add(p->store, &b, p->buffer) : STORE_FAILED;
+  struct blob b;
+  int rc = put_finish(p, NULL, &b);
+  if (rc == STORE_OK) rc = db_blob_add(p->store, &b, p->buffer);
   if (rc == STORE_OK) rc = dh_blob_find(p->store, b.sha256, out);
+  if (rc == STORE_OK && out->kind == BLOB_STORED && out->place == p->place) p->kept = true;
+  dh_blob_abort(p);
+  return rc;
+}
+
+int dh_blob_end_object(struct blob_put *p, const char *sha256, int64_t repo) {
+  struct blob b, kept;
+  struct store *s = p->store;
+  int rc = put_finish(p, sha256, &b);
+  if (rc == STORE_OK) rc = db_simple(db_get(s), ST_BEGIN_WRITE);
+  if (rc == STORE_OK) {
+    rc = db_blob_add(s, &b, p->buffer);
+    if (rc == STORE_OK) rc = dh_store_object_add(s, repo, sha256);
+    rc = db_end(db_get(s), rc);
+  }
+  if (rc == STORE_OK && dh_blob_find(s, sha256, &kept) == STORE_OK) p->kept = kept.place == p->place;
   dh_blob_abort(p);
   return rc;
 }
@@ -153,7 +204,7 @@ int dh_blob_generated(struct store *s, uint64_t seed, uint64_t size, struct blob
     at += n;
   }
   free(chunk);
-  if (!dh_digest_end(&d, b.sha256, b.oid) || blob_add(s, &b, NULL) != STORE_OK) return STORE_FAILED;
+  if (!dh_digest_end(&d, b.sha256, b.oid) || db_blob_add(s, &b, NULL) != STORE_OK) return STORE_FAILED;
   return dh_blob_find(s, b.sha256, out);
 }
 

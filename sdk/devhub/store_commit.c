@@ -40,13 +40,21 @@ static const char *text_of(const json_t *document, const char *key, const char *
   return s ? s : otherwise;
 }
 
-static bool ref_valid(const char *ref) {
+bool dh_ref_valid(const char *ref) {
   size_t size = strlen(ref);
   if (!size || size >= REVISION_ROOM || strstr(ref, "..") || strstr(ref, "//") || ref[0] == '/' || ref[size - 1] == '/')
     return false;
   for (const char *s = ref; *s; s++)
     if ((unsigned char)*s <= ' ' || strchr("~^:?*[\\\x7f", *s)) return false;
   return true;
+}
+
+static bool asked(const struct work *w, const char *key) {
+  return json_is_true(json_object_get(w->document, key));
+}
+
+static int64_t number_of(const struct work *w, const char *key) {
+  return json_integer_value(json_object_get(w->document, key));
 }
 
 static int ref_set(struct work *w, const char *ref, int64_t commit) {
@@ -67,15 +75,18 @@ static uint64_t name_hash(enum repo_type type, const char *name) {
 
 static int repo_ready(struct work *w, enum repo_type type, const char *name) {
   int rc = dh_store_repo(w->store, type, name, &w->repo);
+  if (asked(w, "existing")) return rc;
+  if (rc == STORE_OK && asked(w, "create")) return STORE_EXISTS;
   if (rc == STORE_NONE) {
+    bool fresh = asked(w, "create"); /* nobody has downloaded or liked it yet */
     uint64_t h = name_hash(type, name);
     sqlite3_stmt *st = db_take(w->db, ST_REPO_ADD);
     if (!st) return STORE_FAILED;
     sqlite3_bind_int(st, 1, (int)type);
     db_bind(st, 2, name);
-    sqlite3_bind_int64(st, 3, first_day + (int64_t)(h % (365 * 24)) * 3600);
-    sqlite3_bind_int64(st, 4, (int64_t)(h >> 20) % 100000);
-    sqlite3_bind_int64(st, 5, (int64_t)(h >> 40) % 500);
+    sqlite3_bind_int64(st, 3, fresh ? number_of(w, "date") : first_day + (int64_t)(h % (365 * 24)) * 3600);
+    sqlite3_bind_int64(st, 4, fresh ? 0 : (int64_t)(h >> 20) % 100000);
+    sqlite3_bind_int64(st, 5, fresh ? 0 : (int64_t)(h >> 40) % 500);
     rc = db_run(w->db, st);
     if (rc == STORE_OK) rc = dh_store_repo(w->store, type, name, &w->repo);
   }
@@ -92,11 +103,25 @@ static int repo_ready(struct work *w, enum repo_type type, const char *name) {
   db_bind(st, 3, gated);
   sqlite3_bind_int64(st, 4, json_is_integer(downloads) ? json_integer_value(downloads) : w->repo.downloads);
   sqlite3_bind_int64(st, 5, json_is_integer(likes) ? json_integer_value(likes) : w->repo.likes);
+  sqlite3_bind_int(st, 6, json_is_true(json_object_get(w->document, "protected")) || w->repo.protected);
   return db_run(w->db, st);
+}
+
+/* "parent": the branch has to be there still; a pull request starts from it instead. */
+static int parent_expected(struct work *w) {
+  const char *parent = text_of(w->document, "parent", NULL);
+  size_t size = parent ? strlen(parent) : 0;
+  if (!parent) return STORE_OK;
+  if (size < 5 || size > 40 || !dh_is_hex(parent, size)) return invalid(w, "parentCommit must be a commit id", parent);
+  if (!json_object_get(w->document, "pull"))
+    return strncmp(w->parent.oid, parent, size) == 0 ? STORE_OK : STORE_CONFLICT;
+  int rc = dh_store_revision(w->store, w->repo.id, parent, &w->parent);
+  return rc == STORE_NONE ? invalid(w, "no such parentCommit", parent) : rc;
 }
 
 static int parent_find(struct work *w) {
   int rc = dh_store_revision(w->store, w->repo.id, w->ref, &w->parent);
+  if (asked(w, "existing")) return rc == STORE_OK ? parent_expected(w) : rc;
   if (rc == STORE_NONE) rc = dh_store_revision(w->store, w->repo.id, "refs/heads/main", &w->parent);
   return rc == STORE_NONE ? STORE_OK : rc;
 }
@@ -112,14 +137,26 @@ static int tree_start(struct work *w) {
   return db_run(w->db, st);
 }
 
+static int path_present(struct work *w, const char *path, bool folder) {
+  sqlite3_stmt *st = db_query(w->db, folder ? ST_ENTRY_UNDER : ST_ENTRY_OID, "it", w->tree, path);
+  int rc = db_first(w->db, st);
+  db_done(st);
+  if (rc != STORE_NONE) return rc;
+  snprintf(w->problem, 256, "%.200s", path);
+  return STORE_MISSING;
+}
+
 static int delete_paths(struct work *w) {
   static const enum statement both[] = {ST_ENTRY_DROP, ST_ENTRY_DROP_UNDER};
   size_t i;
   json_t *value;
   json_array_foreach(json_object_get(w->document, "deleted"), i, value) {
-    const char *path = json_string_value(value);
+    bool checked = json_is_object(value), folder = json_is_true(json_object_get(value, "folder"));
+    const char *path = json_string_value(checked ? json_object_get(value, "path") : value);
     if (!path || !dh_path_valid(path)) return invalid(w, "a path to delete is not valid", path);
-    for (size_t k = 0; k < 2; k++) {
+    int rc = checked ? path_present(w, path, folder) : STORE_OK;
+    if (rc != STORE_OK) return rc;
+    for (size_t k = checked && folder ? 1 : 0; k < (checked && !folder ? 1 : 2); k++) {
       sqlite3_stmt *st = db_take(w->db, both[k]);
       if (!st) return STORE_FAILED;
       sqlite3_bind_int64(st, 1, w->tree);
@@ -174,6 +211,13 @@ static int file_apply(struct work *w, const json_t *file) {
     char pointer[200];
     e.pointer = dh_lfs_pointer(pointer, sha256, (uint64_t)e.size);
     if (!dh_git_oid("blob", pointer, (size_t)e.pointer, e.oid)) return STORE_FAILED;
+  }
+  if (e.lfs) {
+    rc = asked(w, "owned") ? dh_store_object(w->store, w->repo.id, sha256)
+                           : dh_store_object_add(w->store, w->repo.id, sha256);
+    if (rc == STORE_NONE)
+      return invalid(w, "an LFS pointer pointed to a file that does not exist; upload it first. Offending file", path);
+    if (rc != STORE_OK) return rc;
   }
   rc = entry_same(w, &e);
   return rc == 1 ? STORE_OK : rc < 0 ? rc : entry_add(w, &e, w->tree);
@@ -365,12 +409,36 @@ static int commit_make(struct work *w, struct commit *out) {
     rc = commit_add(w, &c);
     if (rc == STORE_OK) rc = tree_finish(w);
   }
-  if (rc == STORE_OK && strcmp(w->ref, "refs/heads/main") == 0) rc = tags_set(w, meta);
+  if (rc == STORE_OK && asked(w, "squash")) rc = db_exec(w->db, ST_SQUASH_ENTRIES, "i", w->tree);
+  if (rc == STORE_OK && strcmp(w->ref, "refs/heads/main") == 0 && !json_object_get(w->document, "pull"))
+    rc = tags_set(w, meta);
   json_decref(meta);
   free(c.meta);
   c.meta = c.message = NULL;
   *out = c;
   return rc;
+}
+
+static int pull_commit_add(struct work *w, const struct commit *c) {
+  uint64_t num;
+  if (!dh_number(w->ref + 8, INT64_MAX, &num)) return STORE_OK;
+  json_t *data = json_pack("{s:s, s:s}", "subject", c->title, "oid", c->oid);
+  return dh_store_event_add(w->store, w->repo.id, (int64_t)num, "commit", c->author, c->date, data) ? STORE_OK
+                                                                                                    : STORE_FAILED;
+}
+
+/* The commit becomes the first one of a new pull request on the branch. */
+static int pull_open(struct work *w, struct commit *c) {
+  const json_t *pull = json_object_get(w->document, "pull");
+  struct discussion d = {.pull = true, .date = c->date, .status = "open"};
+  snprintf(d.title, sizeof d.title, "%.250s", text_of(pull, "title", c->title));
+  snprintf(d.author, sizeof d.author, "%s", c->author);
+  snprintf(d.base, sizeof d.base, "%.255s", w->ref);
+  int rc = dh_store_discussion_open(w->store, w->repo.id, &d, text_of(pull, "text", ""));
+  snprintf(w->ref, sizeof w->ref, "refs/pr/%lld", (long long)d.num);
+  if (rc == STORE_OK) rc = ref_set(w, w->ref, c->id);
+  c->pull = d.num;
+  return rc == STORE_OK ? pull_commit_add(w, c) : rc;
 }
 
 static int commit_write(struct work *w, struct commit *out) {
@@ -382,17 +450,20 @@ static int commit_write(struct work *w, struct commit *out) {
   if (rc == STORE_OK) rc = items_read(w);
   if (rc == STORE_OK) rc = folder_hash(w, 0, w->item_count, 0, w->tree_oid, &changed);
   if (rc != STORE_OK) return rc;
-  if (tree_unchanged(w)) {
+  if (asked(w, "squash")) w->parent = (struct commit){0};
+  if (!asked(w, "empty") && tree_unchanged(w)) {
     *out = w->parent;
     rc = tree_drop(w);
   } else {
     rc = commit_make(w, out);
   }
+  if (rc == STORE_OK && json_object_get(w->document, "pull")) return pull_open(w, out);
   if (rc == STORE_OK) rc = ref_set(w, w->ref, out->id);
+  if (rc == STORE_OK && asked(w, "existing") && strncmp(w->ref, "refs/pr/", 8) == 0) rc = pull_commit_add(w, out);
   const char *tag = text_of(w->document, "tag", NULL);
   if (rc != STORE_OK || !tag) return rc;
   char ref[REVISION_ROOM + 16];
-  if (!ref_valid(tag)) return invalid(w, "the tag is not a valid name", tag);
+  if (!dh_ref_valid(tag)) return invalid(w, "the tag is not a valid name", tag);
   snprintf(ref, sizeof ref, "refs/tags/%s", tag);
   return ref_set(w, ref, out->id);
 }
@@ -406,13 +477,12 @@ int dh_store_commit(struct store *s, const json_t *document, struct commit *out,
   int type = dh_repo_type_find(type_name, strlen(type_name));
   if (type < 0) return invalid(&w, "no such repo type", type_name);
   if (!dh_repo_name_valid(name)) return invalid(&w, "not a valid repo id", name);
-  if (!ref_valid(revision)) return invalid(&w, "not a valid revision", revision);
+  if (!dh_ref_valid(revision)) return invalid(&w, "not a valid revision", revision);
   snprintf(w.ref, sizeof w.ref, "%s%s", strncmp(revision, "refs/", 5) == 0 ? "" : "refs/heads/", revision);
   if (db_simple(w.db, ST_BEGIN_WRITE) != STORE_OK) return STORE_FAILED;
   int rc = repo_ready(&w, (enum repo_type)type, name);
   if (rc == STORE_OK) rc = commit_write(&w, out);
-  if (rc == STORE_OK) rc = db_simple(w.db, ST_COMMIT);
-  if (rc != STORE_OK) db_simple(w.db, ST_ROLLBACK);
+  rc = db_end(w.db, rc);
   for (size_t i = 0; i < w.item_count; i++) free(w.items[i].path);
   free(w.items);
   return rc;

@@ -54,6 +54,7 @@ static void repo_from(sqlite3_stmt *st, struct repo *out) {
   out->type = (enum repo_type)sqlite3_column_int(st, 1);
   db_column(st, 2, out->name, sizeof out->name);
   out->private = sqlite3_column_int(st, 3) != 0;
+  out->protected = sqlite3_column_int(st, 9) != 0;
   db_column(st, 4, out->gated, sizeof out->gated);
   out->disabled = sqlite3_column_int(st, 5) != 0;
   out->created = sqlite3_column_int64(st, 6);
@@ -137,9 +138,9 @@ static void commit_from(sqlite3_stmt *st, int first, struct commit *out, bool me
 
 static void row_from(sqlite3_stmt *st, struct repo_row *row) {
   repo_from(st, &row->repo);
-  commit_from(st, 9, &row->head, false);
-  row->head.meta = strdup((const char *)sqlite3_column_text(st, 17));
-  row->value = sqlite3_column_int64(st, 18);
+  commit_from(st, 10, &row->head, false);
+  row->head.meta = strdup((const char *)sqlite3_column_text(st, 18));
+  row->value = sqlite3_column_int64(st, 19);
 }
 
 int dh_store_repos(struct store *s, const struct repo_query *q, repo_visitor visit, void *arg) {
@@ -150,7 +151,8 @@ int dh_store_repos(struct store *s, const struct repo_query *q, repo_visitor vis
   struct text sql = {0};
   dh_text_addf(
       &sql,
-      "SELECT r.id, r.type, r.name, r.private, r.gated, r.disabled, r.created, r.downloads, r.likes, c.id, c.tree,"
+      "SELECT r.id, r.type, r.name, r.private, r.gated, r.disabled, r.created, r.downloads, r.likes, r.protected,"
+      " c.id, c.tree,"
       " c.date, c.depth, c.oid, c.title, c.author, c.message, c.meta, %s AS key FROM repos r"
       " JOIN refs f ON f.repo = r.id AND f.ref = 'refs/heads/main' JOIN commits c ON c.id = f.target"
       " WHERE r.type = ?1",
