@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the reference client and ours with the same command lines against one local Hub and prints what differs.
 
-compare.py --bin build/bin [--reference /path/to/hf] [--only WORD] [--show] [--lines FILE]; HF_REFERENCE names the
+compare.py --bin build/bin [--reference /path/to/hf] [--only WORD] [--every N --seed S] [--show] [--lines FILE]; HF_REFERENCE names the
 reference's hf too. Exit 1: differences, 77: the reference is not there. Command lines are in lines.txt: those marked
 "local" need no Hub, "hub" ones run against hf-devhub with a few small repos. Each line starts in a folder of its own.
 """
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "case"))
 from hub import Hub, clean_environment  # noqa: E402
@@ -23,10 +24,14 @@ parser.add_argument("--bin", type=pathlib.Path, required=True, help="where hf an
 parser.add_argument("--reference", default=os.environ.get("HF_REFERENCE"))
 parser.add_argument("--lines", type=pathlib.Path, default=pathlib.Path(__file__).with_name("lines.txt"))
 parser.add_argument("--only", default="", help="only lines that contain this")
+parser.add_argument("--every", type=int, default=1, help="only every Nth line, starting where --seed says")
+parser.add_argument("--seed", type=int, default=int(time.time()))
 parser.add_argument("--show", action="store_true", help="print what both wrote, equal or not")
 options = parser.parse_args()
 options.bin = options.bin.resolve()
-if not options.reference or not shutil.which(options.reference):
+if not options.reference: # the one that the interop tests installed
+    options.reference = str(options.bin.parent / "reference/bin/hf")
+if not shutil.which(options.reference):
     print("SKIPPED: no reference client (HF_REFERENCE or --reference names its hf)")
     sys.exit(77)
 
@@ -97,7 +102,10 @@ def main():
         print("SKIPPED: the lines that need hf-devhub, which is not built")
     counts = [0, 0]
     try:
-        for text in options.lines.read_text().splitlines():
+        print(f"seed {options.seed}: every {options.every}. line")
+        for number, text in enumerate(options.lines.read_text().splitlines()):
+            if (number + options.seed) % options.every:
+                continue
             kind, _, line = text.partition(" ")
             if not kind or kind.startswith("#") or options.only not in text or (kind == "hub" and not hub):
                 continue
