@@ -216,6 +216,73 @@ struct hf_fetch {
  * failure stops the rest and is the result; what was complete by then is published. */
 HF_EXPORT hf_status hf_fetch(hf_call *, const struct hf_fetch *);
 
+/* ---- sources: local bytes on their way out ------------------------------------------------------------------------ */
+
+/* What tells one state of a file from another. FROZEN. */
+struct hf_stamp {
+  uint64_t dev, ino, size;
+  int64_t mtime_ns, ctime_ns;
+};
+/* A regular file, links followed; folders, sockets, pipes and devices are refused without being opened. `expect` NULL: it
+ * is as it is; else as it was, or HF_ECONFLICT. Every later pread finds it unchanged, or is HF_ECONFLICT as well. */
+HF_EXPORT hf_status hf_source_file(hf_call *, const char *path, uint32_t flags, const struct hf_stamp *expect,
+                                   struct hf_source **, struct hf_stamp *is);
+enum { HF_SOURCE_GROWS = 1 /* bytes may be appended meanwhile: only those of `expect` are seen */ };
+/* Bytes in memory, the caller's until close(). */
+HF_EXPORT hf_status hf_source_memory(hf_call *, const char *name, const void *, size_t, struct hf_source **);
+
+/* One pass over a source: digests, and a cheap checksum per block, by which a later pass is recognised as the same bytes. */
+struct hf_scan {
+  uint32_t struct_size, want; /* want: HF_SCAN_*; set before */
+  struct hf_digest sha256, git_blob;
+  uint64_t size;
+  uint32_t block, count;      /* bytes of a block; number of sums */
+  uint64_t *sums;             /* host->release() ends them */
+  uint32_t sample_len;
+  uint8_t sample[512];        /* how the bytes begin */
+};
+enum { HF_SCAN_SHA256 = 1, HF_SCAN_GIT_BLOB = 2 };
+HF_EXPORT hf_status hf_source_scan(hf_call *, struct hf_source *, struct hf_scan *);
+/* How many blocks a scan of so many bytes has, and of which size. */
+HF_EXPORT uint32_t hf_scan_blocks(uint64_t size, uint32_t *block);
+/* A source that gives only bytes that have these sums: HF_ECONFLICT else. Takes `raw` over in every case; the sums are the
+ * caller's as long as it lives. Emits progress as item `item` (UINT32_MAX: none). */
+HF_EXPORT hf_status hf_source_check(hf_call *, struct hf_source *raw, uint32_t block, const uint64_t *sums,
+                                    uint32_t count, uint32_t item, struct hf_source **);
+
+/* ---- sending: the dispatcher of uploads ------------------------------------------------------------------------------- */
+
+struct hf_send_file {      /* one file to send, and where to */
+  uint32_t struct_size, flags;
+  const char *path;        /* in the repo; for messages */
+  const char *url, *complete_url;
+  struct hf_table headers; /* rows: struct hf_kv */
+  struct hf_table parts;   /* rows: struct hf_tr_part */
+  const char **etags;      /* one per part, NULL: not there; what is learnt is written here. NULL without parts */
+  struct hf_digest digest;
+  uint64_t size;
+  void *user;
+};
+struct hf_send {
+  uint32_t struct_size, flags;
+  struct hf_repo repo;
+  const char *revision, *endpoint, *token_url;
+  uint32_t width;             /* files at once, 0: the runtime's */
+  struct hf_send_file *files; /* the caller's; strings live until hf_send returns */
+  uint32_t count;
+  const char *adapters;       /* names, comma separated, in order; NULL: by score */
+  void *arg;
+  /* open: the bytes of file i, as a source that hf_send closes. Optional: part: the server has this part (the file's etags
+   * hold its name already). refresh: the target was refused: fill in another; HF_PENDING: the server has the file. done:
+   * file i has ended (once per file, one at a time); a non-zero answer cancels the rest. */
+  hf_status (*open)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, struct hf_source **);
+  hf_status (*part)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, uint32_t part);
+  hf_status (*refresh)(hf_call *, void *arg, struct hf_send_file *, uint32_t i);
+  hf_status (*done)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, hf_status st);
+};
+/* Each file by an adapter, the next one when it fails; the first failure stops the rest and is the result. */
+HF_EXPORT hf_status hf_send(hf_call *, const struct hf_send *);
+
 #ifdef __cplusplus
 }
 #endif

@@ -169,14 +169,14 @@ static hf_status resolve(hf_call *c, struct hf_batch *b, uint32_t i) {
     TRY(check_space_of(c, b, i, before));
   }
   if (b->f->resolve) {
-    pthread_mutex_lock(&b->choosing); /* adapters look at the whole batch while they are chosen */
+    pthread_mutex_lock(&b->adapters.choosing); /* adapters look at the whole batch while they are chosen */
     j->tr.path = file->path;
     j->tr.url = file->url;
     j->tr.etag = file->etag;
     j->tr.xet_hash = file->xet_hash;
     j->tr.size = file->size;
     j->tr.digest = file->digest;
-    pthread_mutex_unlock(&b->choosing);
+    pthread_mutex_unlock(&b->adapters.choosing);
   }
   return hf_path_check(c, file->path);
 }
@@ -280,12 +280,11 @@ static hf_status refresh(hf_call *c, const struct hf_tr_batch *tr, struct hf_tr_
 }
 
 static void batch_free(struct hf_batch *b) {
-  hf_batch_close(b);
+  hf_adapters_close(&b->adapters);
   hf_mem_free(b->jobs);
   hf_mem_free(b->files);
   hf_mem_free(b->buckets);
   pthread_mutex_destroy(&b->lock);
-  pthread_mutex_destroy(&b->choosing);
   pthread_mutex_destroy(&b->telling);
   pthread_cond_destroy(&b->changed);
   hf_mem_free(b);
@@ -298,7 +297,7 @@ static struct hf_batch *batch_new(hf_call *c, const struct hf_fetch *f) {
   b->store = f->store;
   b->call = c;
   pthread_mutex_init(&b->lock, NULL);
-  pthread_mutex_init(&b->choosing, NULL);
+  hf_adapters_init(&b->adapters);
   pthread_mutex_init(&b->telling, NULL);
   pthread_condattr_t clock;
   pthread_condattr_init(&clock);
@@ -368,7 +367,7 @@ hf_status hf_fetch(hf_call *c, const struct hf_fetch *f) {
   if (st == HF_OK) st = hf_parallel(c, width, width, work, b);
   hf_minder_stop(b);
   if (st == HF_OK) st = b->failed;
-  if (st == HF_OK) st = hf_batch_finish(c, b);
+  if (st == HF_OK) st = hf_adapters_finish(c, &b->adapters);
   if (st != HF_OK) save_complete(c, b);
   for (uint32_t i = 0; i < f->count; i++)
     if (b->jobs[i].state != HF_FILE_ENDED) hf_batch_end(c, b, i, st != HF_OK ? HF_ECANCELED : HF_EINTERNAL, NULL);

@@ -3,26 +3,16 @@
  * One struct hf_batch lives for one hf_fetch(); its lock is never held while foreign code runs. */
 #ifndef HF_FETCH_H
 #define HF_FETCH_H
-#include "layer.h"
+#include "adapters.h"
 #include "sink.h"
 
 enum {
   HF_GROUP_FILES = 256,
   HF_GROUP_NS = 2000000000,
   HF_LEASE_TTL_MS = 30000,
-  HF_NO_LEASE_BELOW = 1 << 20, /* two that fetch a small file cost less than a lease */
-  HF_ADAPTERS_MOST = 16
+  HF_NO_LEASE_BELOW = 1 << 20 /* two that fetch a small file cost less than a lease */
 };
 #define HF_GROUP_BYTES ((uint64_t)1 << 30)
-
-struct hf_adapter {
-  struct hf_slot_module *mod;
-  const struct hf_transfer *tr;
-  int32_t score;
-  void *session;
-  pthread_mutex_t opening, object;
-  bool open, refused;
-};
 
 enum hf_file_state { HF_FILE_WAITING = 0, HF_FILE_RUNNING, HF_FILE_SEALED, HF_FILE_ENDED };
 struct hf_file_job { /* one file */
@@ -52,10 +42,7 @@ struct hf_batch {
   uint32_t *buckets, bucket_mask; /* etags that somebody is fetching */
   hf_status failed;               /* of done() or of the minder: ends the batch */
 
-  pthread_mutex_t choosing;
-  bool chosen;
-  struct hf_adapter adapters[HF_ADAPTERS_MOST];
-  uint32_t adapter_count;
+  struct hf_adapters adapters;
 
   uint32_t group[HF_GROUP_FILES], group_count; /* sealed, not yet published */
   uint64_t group_bytes, group_ns;
@@ -77,8 +64,6 @@ void hf_group_discard(struct hf_batch *);
 /* fetch_run.c. Fills the sink: tiers first where asked, then adapters, beginning behind *last_used, which is updated. */
 #define HF_NO_ADAPTER UINT32_MAX
 hf_status hf_batch_fill(hf_call *, struct hf_batch *, uint32_t i, bool tiers, uint32_t *last_used);
-hf_status hf_batch_finish(hf_call *, struct hf_batch *); /* finish() of the open sessions */
-void hf_batch_close(struct hf_batch *);
 
 /* fetch_minder.c */
 void hf_minder_start(struct hf_batch *);

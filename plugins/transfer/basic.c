@@ -1,10 +1,12 @@
 /* basic.c - the adapter that always works: one stream per file. A download asks the sink what is missing and fetches each
- * such range, so an interrupted file goes on where it stopped; a fresh one is one request without Range. An upload is one PUT.
- * Retries, credentials and verification are the host's. */
+ * such range, so an interrupted file goes on where it stopped; a fresh one is one request without Range. An upload is one PUT,
+ * or one for each part where the server asks for parts. Retries, credentials and verification are the host's. */
 #include <hf/plugin.h>
 #include <hf/transfer.h>
 
 static const struct hf_host *H;
+#include "parts.h"
+
 enum { REDIRECTS = 10, SCORE = 50 };
 
 static hf_status load(const struct hf_host *host, void **state) {
@@ -70,21 +72,19 @@ static hf_status download(hf_call *c, const struct hf_tr_batch *batch, struct hf
   }
 }
 
-static hf_status upload(hf_call *c, struct hf_tr_file *file) {
-  if (file->parts.count) return H->failf(c, HF_ENOSYS, "adapter basic does not upload %s in parts", file->path);
-  struct hf_http_req req = {.struct_size = sizeof req,
-                            .method = "PUT",
-                            .url = file->url,
-                            .body_src = file->source,
-                            .body_src_len = file->source->size};
-  return H->http(c, &req, NULL);
+static hf_status upload(hf_call *c, const struct hf_tr_batch *batch, struct hf_tr_file *file) {
+  struct push p = {.batch = batch, .file = file};
+  if (!file->parts.count) return push_whole(c, file);
+  hf_status st = push_begin(c, &p);
+  for (uint32_t i = 0; i < file->parts.count && st == HF_OK; i++) st = push_one(c, &p, i);
+  return st == HF_OK ? push_end(c, &p) : st;
 }
 
 static hf_status basic_run(hf_call *c, void *session, struct hf_tr_file *file) {
   const struct hf_tr_batch *batch = session;
-  if (!file->url) return H->failf(c, HF_EINVAL, "%s has no address", file->path);
+  if (!file->url && !file->parts.count) return H->failf(c, HF_EINVAL, "%s has no address", file->path);
   if (batch->direction == HF_TR_DOWNLOAD && file->sink) return download(c, batch, file);
-  if (batch->direction == HF_TR_UPLOAD && file->source) return upload(c, file);
+  if (batch->direction == HF_TR_UPLOAD && file->source) return upload(c, batch, file);
   return H->failf(c, HF_EINVAL, "%s has neither sink nor source", file->path);
 }
 

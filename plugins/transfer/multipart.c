@@ -1,11 +1,14 @@
 /* multipart.c - fetches parts of a large file over several connections at once, as many as pay: it tries one, four, eight and
  * sixteen for a few parts each and stays with the smallest number that is not clearly beaten, so a connection that fills
- * the line already is left alone. Small files take one plain request. What a server without ranges leaves, basic fetches. */
+ * the line already is left alone. Small files take one plain request. What a server without ranges leaves, basic fetches.
+ * Uploads several parts at once where the server asks for parts. */
 #include <hf/plugin.h>
 #include <hf/transfer.h>
 #include <pthread.h>
 
 static const struct hf_host *H;
+#include "parts.h"
+
 #define MIB ((uint64_t)1 << 20)
 enum {
   REDIRECTS = 10,
@@ -13,7 +16,8 @@ enum {
   SCORE_LARGE = 80,
   SCORE_SMALL = 40,
   WIDTH_FIRST = 4, /* after the probe */
-  WIDTH_MOST = 16
+  WIDTH_MOST = 16,
+  WIDTH_PUSH = 4 /* parts that are sent at once */
 };
 #define LARGE \
   (64 *       \
@@ -38,9 +42,10 @@ static hf_status load(const struct hf_host *host, void **state) {
 
 static int32_t multipart_score(hf_call *c, const struct hf_tr_batch *batch) {
   (void)c;
-  if (batch->direction != HF_TR_DOWNLOAD) return 0;
-  for (uint32_t i = 0; i < batch->count; i++)
-    if (batch->files[i]->size >= LARGE) return SCORE_LARGE; /* unknown counts as large */
+  for (uint32_t i = 0; i < batch->count; i++) {
+    if (batch->direction == HF_TR_UPLOAD && batch->files[i]->parts.count) return SCORE_LARGE;
+    if (batch->direction == HF_TR_DOWNLOAD && batch->files[i]->size >= LARGE) return SCORE_LARGE; /* or unknown */
+  }
   return SCORE_SMALL;
 }
 
@@ -227,7 +232,21 @@ static hf_status pull_straight(hf_call *c, struct pull *p) {
   }
 }
 
+static hf_status push_nth(hf_call *c, void *arg, uint32_t i) {
+  return push_one(c, arg, i);
+}
+
+static hf_status push(hf_call *c, const struct hf_tr_batch *batch, struct hf_tr_file *file) {
+  struct push p = {.batch = batch, .file = file};
+  if (!file->parts.count) return push_whole(c, file);
+  hf_status st = push_begin(c, &p);
+  if (st == HF_OK) st = H->parallel(c, file->parts.count, WIDTH_PUSH, push_nth, &p);
+  return st == HF_OK ? push_end(c, &p) : st;
+}
+
 static hf_status multipart_run(hf_call *c, void *session, struct hf_tr_file *file) {
+  const struct hf_tr_batch *batch = session;
+  if (batch->direction == HF_TR_UPLOAD && file->source && (file->url || file->parts.count)) return push(c, batch, file);
   struct pull p = {.batch = session, .file = file, .sink = file->sink, .url = file->url};
   if (!file->sink || !file->url) return H->failf(c, HF_EINVAL, "%s has no sink or no address", file->path);
   int wide = p.sink->size != HF_SIZE_UNKNOWN && p.sink->size >= LARGE && (p.sink->caps & HF_IO_ANY_ORDER);
@@ -249,7 +268,7 @@ static void multipart_close(void *session) {
 
 static const struct hf_transfer multipart = {
     .m = HF_MODULE(hf_transfer, HF_KIND_TRANSFER, "multipart", "parts of large files over several connections",
-                   HF_THREADS_ANY, 20, HF_TR_DOWNLOAD | HF_TR_RANGES | HF_TR_RESUME),
+                   HF_THREADS_ANY, 20, HF_TR_DOWNLOAD | HF_TR_UPLOAD | HF_TR_RANGES | HF_TR_RESUME),
     .score = multipart_score,
     .open = multipart_open,
     .run = multipart_run,
@@ -258,4 +277,5 @@ static const struct hf_transfer multipart = {
 
 static const struct hf_module *const modules[] = {&multipart.m};
 HF_PLUGIN("multipart", "0.1.0", "Apache-2.0", "transfer adapter: parts of large files over several connections", load,
-          NULL, modules, {HF_KIND_TRANSFER, 20, HF_TR_DOWNLOAD | HF_TR_RANGES | HF_TR_RESUME, "multipart", ""});
+          NULL, modules,
+          {HF_KIND_TRANSFER, 20, HF_TR_DOWNLOAD | HF_TR_UPLOAD | HF_TR_RANGES | HF_TR_RESUME, "multipart", ""});

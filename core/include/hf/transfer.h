@@ -46,6 +46,10 @@ struct hf_tr_file {
   struct hf_table parts;   /* rows: struct hf_tr_part; upload in parts, complete_url ends it */
   const char *complete_url;
   void *host;              /* the host's own */
+  /* Since 1.1, upload: what each part was named by the server that has it, NULL for one that is still to be sent (NULL:
+   * all are); headers (rows: struct hf_kv) for every request to url or to a part. */
+  const char *const *part_etags;
+  struct hf_table headers;
 };
 
 struct hf_tr_batch {
@@ -58,6 +62,9 @@ struct hf_tr_batch {
   /* The URL of a file expired or was refused: puts a fresh one (HF_PUT_URL). NULL: there is none to be had. */
   hf_status (*refresh)(hf_call *, const struct hf_tr_batch *, struct hf_tr_file *, const char **url);
   void *host; /* the host's own */
+  /* Since 1.1, upload: the server has this part and named it so. The host remembers it: the part is not sent again, by
+   * whichever adapter goes on. Any thread. NULL: nobody wants to know. */
+  hf_status (*part_done)(hf_call *, const struct hf_tr_batch *, struct hf_tr_file *, uint32_t part, const char *etag);
 };
 
 struct hf_transfer {
