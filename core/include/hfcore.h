@@ -174,6 +174,10 @@ HF_EXPORT hf_status hf_store_blob_open(hf_call *, hf_store *, const struct hf_ke
 HF_EXPORT hf_status hf_store_blob_remove(hf_call *, hf_store *, const struct hf_key *);
 HF_EXPORT hf_status hf_store_blob_each(hf_call *, hf_store *, const struct hf_repo *, hf_row_fn, void *);
 HF_EXPORT hf_status hf_store_repo_each(hf_call *, hf_store *, hf_row_fn, void *);
+/* Everything that a store holds, as rows of struct hf_held whose strings live during the callback; and removing such rows.
+ * For stores of HF_ST_LIST; rows of other stores' making are not removed. */
+HF_EXPORT hf_status hf_store_scan(hf_call *, hf_store *, const struct hf_repo *, uint32_t flags, hf_row_fn, void *);
+HF_EXPORT hf_status hf_store_expunge(hf_call *, hf_store *, const struct hf_held *, uint32_t n);
 HF_EXPORT hf_status hf_store_space(hf_call *, hf_store *, uint64_t *available, const char **volume);
 HF_EXPORT hf_status hf_store_folder(hf_call *, hf_store *, const struct hf_repo *, const char *commit, const char **path);
 /* A wrapped sink of one file, for a pack that has the bytes itself: write, then hf_sink_close. st HF_OK: verify, seal and

@@ -28,6 +28,7 @@ static const struct {
     {HF_PUT_REQUEST, sizeof(struct hf_http_req), sizeof(struct hf_http_req)},
     {HF_PUT_TEXT, sizeof(struct hf_text), sizeof(struct hf_text)},
     {HF_PUT_URL, sizeof(struct hf_text), sizeof(struct hf_text)},
+    {HF_PUT_HELD, sizeof(struct hf_held), sizeof(struct hf_held)},
 };
 
 union any_row {
@@ -38,6 +39,7 @@ union any_row {
   struct hf_blob blob;
   struct hf_http_req request;
   struct hf_text text;
+  struct hf_held held;
 };
 
 static hf_status broken(hf_slot *s, const char *what) {

@@ -40,6 +40,8 @@ FORWARD(lease_beat, true, (void *lease), (lease))
 FORWARD(space, true, (hf_slot * out), (out))
 FORWARD(folder, true, (const struct hf_repo *repo, const char *commit, hf_slot *out), (repo, commit, out))
 FORWARD(repo_each, false, (hf_slot * out), (out))
+FORWARD(scan, false, (const struct hf_repo *repo, uint32_t flags, hf_slot *out), (repo, flags, out))
+FORWARD(expunge, true, (struct hf_table rows), (rows))
 
 static hf_status layered_ingest(hf_call *c, void *store, const struct hf_ingest *in, struct hf_sink **out) {
   struct layered *l = store;
@@ -122,6 +124,8 @@ hf_status hf_layers_storage(hf_call *c, const struct hf_storage **st, void **obj
       .space = layered_space,
       .folder = layered_folder,
       .repo_each = layered_repo_each,
+      .scan = layered_scan,
+      .expunge = layered_expunge,
   };
   *st = &l->st;
   *obj = l;

@@ -48,6 +48,8 @@ STAND_IN(space, hf_call *c, UNUSED(void *s), UNUSED(hf_slot *o))
 STAND_IN(folder, hf_call *c, UNUSED(void *s), UNUSED(const struct hf_repo *r), UNUSED(const char *n),
          UNUSED(hf_slot *o))
 STAND_IN(repo_each, hf_call *c, UNUSED(void *s), UNUSED(hf_slot *o))
+STAND_IN(scan, hf_call *c, UNUSED(void *s), UNUSED(const struct hf_repo *r), UNUSED(uint32_t flags), UNUSED(hf_slot *o))
+STAND_IN(expunge, hf_call *c, UNUSED(void *s), UNUSED(struct hf_table t))
 
 static void nothing2(UNUSED(void *s), UNUSED(void *x)) {
 }
@@ -99,6 +101,8 @@ static const struct function storage_fns[] = {
     FN(hf_storage, space, 0, 0, no_space),
     FN(hf_storage, folder, 0, 0, no_folder),
     FN(hf_storage, repo_each, 0, HF_ST_LIST, no_repo_each),
+    FN(hf_storage, scan, 0, 0, no_scan),
+    FN(hf_storage, expunge, 0, 0, no_expunge),
 };
 
 /* A table inside a vtable or row: what its rows must have. */
@@ -194,7 +198,7 @@ static const struct kind {
 } kinds[] = {
     {HF_KIND_TRANSFER, "transfer adapter", sizeof(struct hf_transfer), sizeof(struct hf_transfer), transfer_fns,
      HF_COUNT(transfer_fns), NULL, 0},
-    {HF_KIND_STORAGE, "storage backend", sizeof(struct hf_storage), sizeof(struct hf_storage), storage_fns,
+    {HF_KIND_STORAGE, "storage backend", sizeof(struct hf_storage), offsetof(struct hf_storage, scan), storage_fns,
      HF_COUNT(storage_fns), NULL, 0},
     {HF_KIND_PROVIDER, "provider", sizeof(struct hf_provider), sizeof(struct hf_provider), NULL, 0, provider_lists,
      HF_COUNT(provider_lists)},

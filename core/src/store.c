@@ -306,6 +306,27 @@ hf_status hf_store_repo_each(hf_call *c, hf_store *s, hf_row_fn fn, void *arg) {
   return st;
 }
 
+hf_status hf_store_scan(hf_call *c, hf_store *s, const struct hf_repo *repo, uint32_t flags, hf_row_fn fn, void *arg) {
+  if (repo) TRY(hf_repo_check(c, repo));
+  hf_status st;
+  ASK(c, s, st, HF_PUT_HELD, fn, arg, s->st->scan(c, s->obj, repo, flags, &slot));
+  if (st != HF_ENOSYS) return st;
+  hf_host()->clear(c);
+  return hf_held_scan(c, s, repo, flags, fn, arg);
+}
+
+static hf_status store_expunge(hf_call *c, hf_store *s, struct hf_table t) {
+  DO(c, s, s->st->expunge(c, s->obj, t));
+}
+
+hf_status hf_store_expunge(hf_call *c, hf_store *s, const struct hf_held *rows, uint32_t n) {
+  struct hf_table t = HF_TABLE_N(rows, n);
+  hf_status st = store_expunge(c, s, t);
+  if (st != HF_ENOSYS) return st;
+  hf_host()->clear(c);
+  return hf_held_expunge(c, s, rows, n);
+}
+
 /* ---- places ---- */
 
 static hf_status ask_space(hf_call *c, hf_store *s, struct answer *a) {

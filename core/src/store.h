@@ -26,6 +26,9 @@ hf_status hf_store_sink(hf_call *, hf_store *, const struct hf_ingest *, struct 
 hf_status hf_store_lease(hf_call *, hf_store *, const struct hf_key *, uint32_t ttl_ms, void **lease);
 hf_status hf_store_beat(hf_call *, hf_store *, void *lease);
 void hf_store_unlease(hf_store *, void *lease);
+/* held.c: scan and expunge of stores that have neither, by their other functions. */
+hf_status hf_held_scan(hf_call *, hf_store *, const struct hf_repo *, uint32_t flags, hf_row_fn, void *arg);
+hf_status hf_held_expunge(hf_call *, hf_store *, const struct hf_held *, uint32_t n);
 /* Wraps a store's source: bounds and thread model; takes it over in every case (source.c). */
 hf_status hf_source_wrap(hf_call *, hf_store *, struct hf_source *raw, struct hf_source **);
 #endif

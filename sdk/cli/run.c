@@ -117,6 +117,11 @@ static int report(struct command *c, const struct hf_task *task, const char *pat
     return CLI_FAILED;
   }
   hf_hub_error_text(e, text, sizeof text);
+  if (e->cls && !strcmp(e->cls, "Exit")) { /* said as it is: there is no traceback to hint at */
+    settle(c);
+    cli_out_error(c->out, text);
+    return hf_hub_exit_code(e);
+  }
   if (hf_hub_exit_code(e) == CLI_USAGE) return cli_usage_error(task, path, "%s", text);
   settle(c);
   cli_out_error(c->out, *text ? text : hf_status_name(e->code));

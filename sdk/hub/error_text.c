@@ -138,5 +138,6 @@ size_t hf_hub_error_text(const struct hf_error *e, char *text, size_t size) {
 }
 
 int hf_hub_exit_code(const struct hf_error *e) {
-  return e && e->cls && !strcmp(e->cls, "UsageError") ? 2 : 1;
+  if (!e || !e->cls) return 1;
+  return !strcmp(e->cls, "UsageError") || (!strcmp(e->cls, "Exit") && e->code == HF_EINVAL) ? 2 : 1;
 }

@@ -174,7 +174,8 @@ enum {
   HF_PUT_BLOB = 4,    /* struct hf_blob */
   HF_PUT_REQUEST = 5, /* struct hf_http_req */
   HF_PUT_TEXT = 6,    /* struct hf_text */
-  HF_PUT_URL = 7      /* struct hf_text: a fresh URL */
+  HF_PUT_URL = 7,     /* struct hf_text: a fresh URL */
+  HF_PUT_HELD = 8     /* struct hf_held; since 1.1 */
 };
 struct hf_text { /* FROZEN */
   const char *text;

@@ -100,6 +100,39 @@ struct hf_tree_entry {
   uint64_t size, lfs_size; /* lfs_size HF_SIZE_UNKNOWN: not said */
 };
 
+/* What a store holds, for people who look through it and make room, HF_PUT_HELD; and what expunge is to remove. A repo row
+ * comes first, then its refs, revisions and files. Times are those of the newest blob. */
+struct hf_held { /* since 1.1 */
+  uint32_t struct_size;
+  uint32_t what;  /* HF_HELD_* */
+  uint32_t flags; /* HF_HF_* */
+  uint32_t blob;  /* FILE: equal numbers in one repo are the same bytes on disk */
+  struct hf_repo repo;
+  const char *commit; /* REVISION, REF, FILE */
+  const char *path;   /* REPO, REVISION: local folder or NULL; REF: name; FILE: path in the repo; PARTIAL: name for expunge;
+                         PROBLEM: a sentence */
+  const char *shared; /* SHARED: name of bytes that repos share; FILE: its bytes are these; else NULL */
+  uint64_t size;      /* bytes; REPO, REVISION: each blob once; TOTAL: everything once */
+  uint64_t count;     /* REPO: blobs; SHARED: files of repos that are known to need it, UINT64_MAX: not known */
+  int64_t mtime_ns, atime_ns;
+};
+enum {
+  HF_HELD_REPO = 1,
+  HF_HELD_REVISION = 2,
+  HF_HELD_REF = 3,
+  HF_HELD_FILE = 4,
+  HF_HELD_PARTIAL = 5, /* left by an interrupted ingest */
+  HF_HELD_SHARED = 6,
+  HF_HELD_PROBLEM = 7, /* a repo that is left out, and why */
+  HF_HELD_TOTAL = 8
+};
+enum {
+  HF_HF_LIVE = 1,    /* PARTIAL: somebody writes it now; expunge leaves it alone */
+  HF_HF_COUNTED = 2, /* FILE with `shared`: it is one of those that `count` of SHARED counts */
+  HF_HF_FOREIGN = 4  /* FILE: its bytes lie outside the store's own places and are never removed */
+};
+enum { HF_SCAN_FILES = 1 /* file rows too */ };
+
 struct hf_storage {
   struct hf_module m;
 
@@ -161,5 +194,13 @@ struct hf_storage {
   hf_status (*repo_each)(hf_call *, void *store, hf_slot *);
 
   uint64_t part_min, part_max; /* HF_ST_PART_WRITE */
+
+  /* Since 1.1, HF_ST_LIST; without them the core makes do with repo_each, ref_each, tree_get, blob_each and the removing
+   * functions. scan: HF_PUT_HELD for everything there is (repo NULL: all), without writing; HF_ENOTFOUND: there is no store
+   * yet. expunge: removes rows of scan: FILE; REPO with the REVISION rows behind it: everything of the repo, unless more
+   * revisions came meanwhile; REVISION with its refs; PARTIAL; SHARED when nobody needs it. Order: what shows bytes before
+   * the bytes. Bytes that anything else still shows, or that a running ingest holds, stay. What is gone already is fine. */
+  hf_status (*scan)(hf_call *, void *store, const struct hf_repo *, uint32_t flags, hf_slot *);
+  hf_status (*expunge)(hf_call *, void *store, struct hf_table rows /* struct hf_held */);
 };
 #endif
