@@ -21,7 +21,7 @@ static const struct {
     {"body", FAULT_BODY},         {"html", FAULT_BODY},       {"bighead", FAULT_BIGHEAD},
     {"slowhead", FAULT_SLOWHEAD}, {"chunked", FAULT_CHUNKED}, {"nolength", FAULT_NOLENGTH},
     {"gzip", FAULT_GZIP},         {"empty", FAULT_EMPTY},     {"delay", FAULT_DELAY},
-    {"header", FAULT_HEADER},
+    {"header", FAULT_HEADER},     {"break", FAULT_BREAK},     {"hold", FAULT_HOLD},
 };
 
 enum parameter_type { P_NUMBER, P_BYTES, P_SECONDS, P_FLAG, P_TEXT };
@@ -43,6 +43,7 @@ static const struct {
     {"ratelimit", TEXT_FIELD(ratelimit)}, {"method", TEXT_FIELD(method)},
     {"path", TEXT_FIELD(path)},           {"origin", TEXT_FIELD(origin)},
     {"nth", FIELD(P_NUMBER, nth)},        {"count", FIELD(P_NUMBER, count)},
+    {"done", FIELD(P_FLAG, done)},
 };
 
 static void fault_begin(struct fault *f) {
@@ -192,7 +193,23 @@ json_t *dh_fault_list(struct fault_rules *rules) {
   return all;
 }
 
-static bool matches(const struct fault *f, const struct request *r) {
+/* Faults a write meets before it is carried out. */
+static bool early_kind(const struct fault *f) {
+  switch (f->kind) {
+    case FAULT_BREAK:
+    case FAULT_HOLD: return true;
+    case FAULT_STATUS:
+    case FAULT_EMPTY:
+    case FAULT_LOOP:
+    case FAULT_REDIRECT:
+    case FAULT_BODY: return !f->done;
+    default: return false;
+  }
+}
+
+static bool matches(const struct fault *f, const struct request *r, bool early) {
+  bool write = r->method != METHOD_GET && r->method != METHOD_HEAD;
+  if (early_kind(f) && write ? !early : early) return false;
   if (f->origin[0] && strcmp(f->origin, r->origin == ORIGIN_CDN ? "cdn" : "hub") != 0) return false;
   if (f->method[0] && strcasecmp(f->method, r->method_name) != 0) return false;
   if (f->path[0] && fnmatch(f->path, r->path, 0) != 0) return false;
@@ -208,7 +225,7 @@ static struct fault take(struct fault *f) {
   return copy;
 }
 
-struct fault dh_fault_find(struct request *r) {
+struct fault dh_fault_find(struct request *r, bool early) {
   struct fault found = {.kind = FAULT_NONE};
   char problem[256];
   const char *header = dh_request_header(r, "X-Devhub-Fault");
@@ -220,13 +237,13 @@ struct fault dh_fault_find(struct request *r) {
     snprintf(found.message, sizeof found.message, "Bad X-Devhub-Fault: %.200s", problem);
     return found;
   }
-  if (header && matches(&found, r)) return found;
+  if (header && matches(&found, r, early)) return found;
   dh_fault_free(&found);
   found.kind = FAULT_NONE;
   struct fault_rules *rules = &r->server->faults;
   pthread_mutex_lock(&rules->lock);
   for (size_t i = 0; i < rules->count && found.kind == FAULT_NONE; i++)
-    if (matches(&rules->rules[i], r)) found = take(&rules->rules[i]);
+    if (matches(&rules->rules[i], r, early)) found = take(&rules->rules[i]);
   pthread_mutex_unlock(&rules->lock);
   return found;
 }

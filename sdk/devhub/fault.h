@@ -34,6 +34,8 @@ enum fault_kind {
   FAULT_GZIP,
   FAULT_EMPTY,
   FAULT_DELAY,
+  FAULT_BREAK, /* within the body of the request */
+  FAULT_HOLD,
   FAULT_HEADER
 };
 
@@ -44,6 +46,7 @@ struct fault {
   int64_t status, after, offset, length, by, rate, mask; /* FAULT_ABSENT when not given */
   double seconds;                                        /* negative when not given */
   bool reset;                                            /* end with RST instead of FIN */
+  bool done;                                             /* a write is carried out before it fails */
   char name[128], value[1024], type[128], location[1024], code[64], message[256], retry_after[64], ratelimit[128];
   char *body; /* owned */
   char method[16], path[256], origin[8];
@@ -72,8 +75,11 @@ void dh_fault_free(struct fault *f);
 void dh_fault_clear(struct fault_rules *rules);
 bool dh_fault_add(struct fault_rules *rules, struct fault *f); /* takes f->body; false: too many rules */
 json_t *dh_fault_list(struct fault_rules *rules);
-/* The fault for this request once it has its answer, a copy (free it), or kind FAULT_NONE. */
-struct fault dh_fault_find(struct request *r);
+/* The fault for this request, a copy (free it), or kind FAULT_NONE. Looked for twice: early, before a write is carried out,
+ * and once there is an answer. */
+struct fault dh_fault_find(struct request *r, bool early);
+/* Ends a connection now; a reset is sent if the fault wants one. */
+void dh_fault_hang_up(struct request *r, const struct fault *f);
 /* Whether a fault of this kind can do anything to the answer that was made. */
 bool dh_fault_applies(enum fault_kind kind, const struct request *r);
 /* Faults that only change the answer are applied here; true: nothing else is to be done. */

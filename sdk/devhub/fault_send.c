@@ -235,6 +235,12 @@ static void end_connection(struct job *j) {
   if (connect(j->fd, &none, sizeof none) != 0) shutdown(j->fd, SHUT_RDWR);
 }
 
+void dh_fault_hang_up(struct request *r, const struct fault *f) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  struct job j = {.request = r, .fault = *f, .fd = info ? info->connect_fd : -1};
+  if (info && f->reset) end_connection(&j);
+}
+
 static void answer(struct job *j) {
   const struct fault *f = &j->fault;
   size_t size;
@@ -268,13 +274,17 @@ static void *work(void *arg) {
   if (j->fault.kind == FAULT_DELAY) {
     wait_for(j, j->fault.seconds < 0 ? 1 : j->fault.seconds > wait_max ? wait_max : j->fault.seconds);
     r->delayed = !j->over;
+    r->taken_over = j->over;
+  } else if (j->fault.kind == FAULT_HOLD) {
+    wait_for(j, j->fault.seconds < 0 || j->fault.seconds > wait_max ? wait_max : j->fault.seconds);
+    r->taken_over = j->over;
   } else {
     answer(j);
     end_connection(j);
     bool harmless = j->fault.kind != FAULT_CUT && j->fault.kind != FAULT_EMPTY;
     dh_log_end(&r->server->log, r->log_number, j->body_sent, harmless && !j->over);
+    r->taken_over = true;
   }
-  r->taken_over = !r->delayed;
   close(j->fd);
   dh_fault_free(&j->fault);
   MHD_resume_connection(r->connection); /* r may be gone from here on */

@@ -88,6 +88,8 @@ bool dh_fault_applies(enum fault_kind kind, const struct request *r) {
     case FAULT_RANGE:
     case FAULT_NORANGE:
     case FAULT_RANGE200: return r->reply.status == 206;
+    case FAULT_BREAK:
+    case FAULT_HOLD: return r->method != METHOD_GET && r->method != METHOD_HEAD;
     case FAULT_CUT:
     case FAULT_STALL:
     case FAULT_SLOW:

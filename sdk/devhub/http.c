@@ -41,6 +41,7 @@ static void *request_new(void *arg, const char *uri, struct MHD_Connection *conn
 static void request_free(struct request *r) {
   dh_reply_clear(&r->reply);
   dh_body_free(&r->reply.body);
+  dh_fault_free(&r->early);
   if (r->stream && r->route && r->route->stream) r->route->stream->end(r);
   dh_text_free(&r->body);
   dh_text_free(&r->kept);
@@ -111,7 +112,12 @@ static void request_begin(struct request *r, const char *method) {
   parameters_split(r);
   token_find(r);
   r->route = dh_route_find(r);
-  if (r->route && r->route->stream) {
+  if (r->method != METHOD_GET && r->method != METHOD_HEAD && !(r->route && r->route->flags & ROUTE_CONTROL))
+    r->early = dh_fault_find(r, true);
+  bool refused = r->early.kind != FAULT_NONE && r->early.kind != FAULT_HOLD && r->early.kind != FAULT_BREAK;
+  if (refused) {
+    r->entered = r->refused = true;
+  } else if (r->route && r->route->stream) {
     r->entered = true;
     r->refused = !dh_route_enter(r) || !r->route->stream->begin(r);
   }
@@ -131,6 +137,15 @@ static void body_take(struct request *r, const char *data, size_t size) {
   } else {
     dh_text_add(&r->body, data, size);
   }
+}
+
+/* Where in its body a request meets a fault. */
+static uint64_t fault_place(const struct request *r) {
+  const char *length = dh_request_header(r, "Content-Length");
+  uint64_t size = 0;
+  if (r->early.after != FAULT_ABSENT) return (uint64_t)r->early.after;
+  if (length) dh_number(length, INT64_MAX, &size);
+  return size / 2;
 }
 
 static enum MHD_Result header_log(void *arg, enum MHD_ValueKind kind, const char *name, const char *value) {
@@ -234,8 +249,13 @@ static void request_answer(struct request *r) {
     dh_reply_error(r, 413, NULL, "The request body is too large.");
   } else if (!r->route) {
     dh_reply_error(r, 404, NULL, "Sorry, we can't find the page you are looking for.");
-  } else if (r->entered ? !r->refused : dh_route_enter(r)) {
-    r->route->handle(r);
+  } else if (r->early.kind != FAULT_NONE && r->refused && !r->reply.status) {
+    dh_reply_error(r, 503, NULL, "This failure was asked for.");
+  } else {
+    bool reads = (r->method == METHOD_GET || r->method == METHOD_HEAD) && !(r->route->flags & ROUTE_CONTROL) &&
+                 dh_store_read_begin(r->server->store) == STORE_OK;
+    if (r->entered ? !r->refused : dh_route_enter(r)) r->route->handle(r);
+    if (reads) dh_store_read_end(r->server->store);
   }
   if (!r->reply.status) dh_reply_error(r, 500, NULL, "Internal error: no answer was made.");
   dh_reply_header(&r->reply, "X-Request-Id", "%s", r->id);
@@ -247,9 +267,11 @@ static void request_answer(struct request *r) {
 static struct fault request_fault(struct request *r) {
   struct fault none = {.kind = FAULT_NONE};
   if (r->route && (r->route->flags & ROUTE_CONTROL)) return none;
-  struct fault fault = dh_fault_find(r);
+  struct fault fault = r->early.kind == FAULT_NONE || r->early.kind == FAULT_HOLD ? dh_fault_find(r, false) : r->early;
+  const char *held = r->early.kind == FAULT_HOLD ? r->early.kind_name : NULL;
+  if (fault.kind == r->early.kind) r->early.body = NULL;
   bool found = fault.kind != FAULT_NONE;
-  const char *name = found ? fault.kind_name : NULL;
+  const char *name = found ? fault.kind_name : held;
   if (found && dh_fault_shape(r, &fault)) {
     dh_fault_free(&fault);
     fault = none;
@@ -257,6 +279,31 @@ static struct fault request_fault(struct request *r) {
   }
   request_log(r, name);
   return fault;
+}
+
+static enum MHD_Result broken(struct request *r) {
+  request_log(r, r->early.kind_name);
+  dh_fault_hang_up(r, &r->early);
+  return MHD_NO;
+}
+
+static enum MHD_Result body_step(struct request *r, const char *data, size_t *size) {
+  uint64_t place = r->early.kind == FAULT_BREAK || r->early.kind == FAULT_HOLD ? fault_place(r) : UINT64_MAX;
+  if (r->early.kind == FAULT_HOLD && !r->held && r->body_size + *size > place) {
+    r->held = true;
+    struct fault hold = r->early;
+    r->early.body = NULL;
+    bool waiting = dh_fault_send(r, &hold);
+    dh_fault_free(&hold);
+    if (waiting) return MHD_YES;
+  }
+  if (r->early.kind == FAULT_BREAK && r->body_size + *size > place) {
+    body_take(r, data, place > r->body_size ? (size_t)(place - r->body_size) : 0);
+    return broken(r);
+  }
+  body_take(r, data, *size);
+  *size = 0;
+  return MHD_YES;
 }
 
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
@@ -273,12 +320,9 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
     request_begin(r, method);
     return MHD_YES;
   }
-  if (*size) {
-    body_take(r, data, *size);
-    *size = 0;
-    return MHD_YES;
-  }
+  if (*size) return body_step(r, data, size);
   if (r->delayed) return reply_send(r);
+  if (r->early.kind == FAULT_BREAK) return broken(r);
   request_answer(r);
   struct fault fault = request_fault(r);
   bool sending = fault.kind != FAULT_NONE && dh_fault_send(r, &fault);

@@ -96,6 +96,8 @@ struct request {
   struct text body;
   uint64_t body_size;    /* what has come in */
   bool entered, refused; /* a streamed body: what dh_route_enter said before it */
+  bool held;             /* a fault has stopped the body once */
+  struct fault early;    /* the fault a write met before it was carried out */
   void *stream;          /* what the route's stream keeps */
   struct text kept;      /* the start of the body, for the log */
   char id[40];

@@ -196,12 +196,18 @@ static int entry_same(struct work *w, const struct entry *e) {
   return rc == STORE_FAILED ? rc : same;
 }
 
+static int not_uploaded(struct work *w, const char *path) {
+  return invalid(
+      w, "Your push was rejected because an LFS pointer pointed to a file that does not exist. Offending file", path);
+}
+
 static int file_apply(struct work *w, const json_t *file) {
   const char *path = text_of(file, "path", ""), *sha256 = text_of(file, "sha256", "");
   struct entry e = {0};
   if (!dh_path_valid(path) || !dh_copy(e.path, sizeof e.path, path)) return invalid(w, "a path is not valid", path);
   if (strlen(sha256) != 64 || !dh_is_hex(sha256, 64)) return invalid(w, "a file needs the sha256 of its blob", path);
   int rc = dh_blob_find(w->store, sha256, &e.blob);
+  if (rc == STORE_NONE && asked(w, "owned")) return not_uploaded(w, path);
   if (rc == STORE_NONE) return invalid(w, "no such blob", sha256);
   if (rc != STORE_OK) return rc;
   e.size = e.blob.size;
@@ -215,8 +221,7 @@ static int file_apply(struct work *w, const json_t *file) {
   if (e.lfs) {
     rc = asked(w, "owned") ? dh_store_object(w->store, w->repo.id, sha256)
                            : dh_store_object_add(w->store, w->repo.id, sha256);
-    if (rc == STORE_NONE)
-      return invalid(w, "an LFS pointer pointed to a file that does not exist; upload it first. Offending file", path);
+    if (rc == STORE_NONE) return not_uploaded(w, path);
     if (rc != STORE_OK) return rc;
   }
   rc = entry_same(w, &e);

@@ -214,6 +214,7 @@ static struct db *db_open(struct store *s) {
   sqlite3_busy_timeout(db->sql, 30000);
   sqlite3_exec(db->sql, "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;", NULL, NULL, NULL);
   if (s->folder) sqlite3_exec(db->sql, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL, NULL);
+  db->store = s;
   pthread_mutex_lock(&s->lock);
   db->next = s->dbs;
   s->dbs = db;
@@ -293,7 +294,11 @@ int db_exec(struct db *db, enum statement which, const char *format, ...) {
 }
 
 int db_end(struct db *db, int rc) {
-  if (rc == STORE_OK) rc = db_simple(db, ST_COMMIT);
+  if (rc == STORE_OK) {
+    if (!db->store->folder) pthread_rwlock_wrlock(&db->store->reads);
+    rc = db_simple(db, ST_COMMIT);
+    if (!db->store->folder) pthread_rwlock_unlock(&db->store->reads);
+  }
   if (rc != STORE_OK) db_simple(db, ST_ROLLBACK);
   return rc;
 }
@@ -381,6 +386,11 @@ struct store *dh_store_open(const char *folder) {
   s->arena = -1;
   pthread_mutex_init(&s->lock, NULL);
   pthread_cond_init(&s->hashed, NULL);
+  pthread_rwlockattr_t attributes;
+  pthread_rwlockattr_init(&attributes);
+  pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+  pthread_rwlock_init(&s->reads, &attributes);
+  pthread_rwlockattr_destroy(&attributes);
   if (pthread_key_create(&s->key, NULL) != 0) {
     free(s);
     return NULL;
@@ -405,6 +415,7 @@ void dh_store_close(struct store *s) {
   if (s->arena >= 0) close(s->arena);
   pthread_key_delete(s->key);
   pthread_cond_destroy(&s->hashed);
+  pthread_rwlock_destroy(&s->reads);
   pthread_mutex_destroy(&s->lock);
   free(s->folder);
   free(s->uri);

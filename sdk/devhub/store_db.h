@@ -99,6 +99,7 @@ enum statement {
 };
 
 struct db {
+  struct store *store;
   sqlite3 *sql;
   sqlite3_stmt *statement[ST_COUNT];
   struct db *next;
@@ -112,6 +113,7 @@ struct store {
   pthread_cond_t hashed;
   struct hasher *hashers; /* store_upload.c */
   pthread_key_t key;
+  pthread_rwlock_t reads; /* in memory: a commit waits for whole answers, and new ones for it */
   struct db *dbs;
   atomic_uint temporary;
 };

@@ -104,9 +104,7 @@ int dh_store_rename(struct store *s, enum repo_type type, const char *old, const
     if (st) sqlite3_bind_int64(st, 3, repo.id);
     rc = db_run(db, st);
   }
-  if (rc == STORE_OK) rc = db_simple(db, ST_COMMIT);
-  if (rc != STORE_OK) db_simple(db, ST_ROLLBACK);
-  return rc;
+  return db_end(db, rc);
 }
 
 static const struct sort_key {

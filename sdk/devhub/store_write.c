@@ -7,12 +7,15 @@
 #include <string.h>
 
 int dh_store_read_begin(struct store *s) {
-  return db_simple(db_get(s), ST_BEGIN);
+  if (!s->folder) pthread_rwlock_rdlock(&s->reads);
+  int rc = db_simple(db_get(s), ST_BEGIN);
+  if (rc != STORE_OK && !s->folder) pthread_rwlock_unlock(&s->reads);
+  return rc;
 }
 
 void dh_store_read_end(struct store *s) {
-  struct db *db = db_get(s);
-  if (db && !sqlite3_get_autocommit(db->sql)) db_simple(db, ST_COMMIT);
+  db_simple(db_get(s), ST_COMMIT);
+  if (!s->folder) pthread_rwlock_unlock(&s->reads);
 }
 
 int dh_store_repo_set(struct store *s, const struct repo *repo) {
