@@ -127,7 +127,7 @@ static int report(struct command *c, const struct hf_task *task, const char *pat
   cli_out_error(c->out, *text ? text : hf_status_name(e->code));
   if (hf_config_flag(c->rt, "HF_DEBUG"))
     write_details(e);
-  else
+  else if (!e->cls || strcmp(e->cls, "Exit") != 0) /* "Exit": everything is said */
     cli_out_hint(c->out, "set HF_DEBUG=1 as environment variable for full traceback.");
   return CLI_FAILED;
 }

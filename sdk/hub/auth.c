@@ -1,7 +1,8 @@
-/* auth.c - which token is sent, and to whom: the one given, the environment's, or the saved one, to the Hub's own origins.
- * Order and cleaning are the reference's: HF_TOKEN, HUGGING_FACE_HUB_TOKEN, then the token file; CR and LF dropped, ends
- * trimmed, empty means none. The core binds the header to its origins; no redirect carries it further. */
-#include "hub.h"
+/* auth.c - which token is sent, and to whom: the one given, an exchanged OIDC token, the environment's, or the saved one,
+ * to the Hub's own origins.
+ * Order and cleaning are the reference's: CR and LF dropped, ends trimmed, empty means none. The core binds the header to
+ * its origins; no redirect carries it further. */
+#include "auth.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,8 +24,7 @@ static bool blank(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* A copy without line ends and blanks around; NULL when nothing is left. */
-static const char *clean(hf_call *c, const char *text) {
+const char *hf_token_clean(hf_call *c, const char *text) {
   if (!text) return NULL;
   char *out = hf_host()->arena(c, strlen(text) + 1);
   if (!out) return NULL;
@@ -37,15 +37,13 @@ static const char *clean(hf_call *c, const char *text) {
   return *out ? out : NULL;
 }
 
-static const char *token_file(hf_call *c) {
-  const char *path = hf_hub_setting(c, "HF_TOKEN_PATH");
-  if (path) return hf_hub_path(c, path);
-  const char *home = hf_hub_home(c);
-  return home ? hf_hub_text(c, "%s/token", home) : NULL;
+const char *hf_token_environment(hf_call *c) {
+  const char *set = hf_hub_setting(c, "HF_TOKEN");
+  return hf_token_clean(c, set ? set : hf_hub_setting(c, "HUGGING_FACE_HUB_TOKEN"));
 }
 
-static const char *from_file(hf_call *c) {
-  const char *path = token_file(c);
+const char *hf_token_active(hf_call *c) {
+  const char *path = hf_token_path(c);
   int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (fd < 0) return NULL;
   char *text = hf_host()->arena(c, HF_TOKEN_MAX + 1);
@@ -55,21 +53,31 @@ static const char *from_file(hf_call *c) {
   close(fd);
   if (!text || got < 0) return NULL;
   text[n] = 0;
-  const char *token = clean(c, text);
+  const char *token = hf_token_clean(c, text);
   explicit_bzero(text, n);
   return token;
 }
 
+hf_status hf_token_find(struct hf_hub *hub, const char **token, enum hf_token_from *from) {
+  TRY(hf_oauth_oidc(hub, token));
+  *from = HF_TOKEN_OIDC;
+  if (!*token) *token = hf_token_environment(hub->call), *from = HF_TOKEN_ENVIRONMENT;
+  if (!*token) *token = hf_token_active(hub->call), *from = HF_TOKEN_FILE;
+  if (!*token)
+    *from = HF_TOKEN_NONE;
+  else if (*from == HF_TOKEN_FILE)
+    *token = hf_oauth_refresh(hub, *token);
+  return HF_OK;
+}
+
 hf_status hf_hub_token(struct hf_hub *hub, const char **token) {
   hf_call *c = hub->call;
+  enum hf_token_from from;
   *token = NULL;
-  if (hub->token) {
+  if (hub->token)
     *token = *hub->token ? hub->token : NULL;
-  } else if (!hf_hub_flag(c, "HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
-    *token = clean(c, hf_hub_setting(c, "HF_TOKEN"));
-    if (!*token) *token = clean(c, hf_hub_setting(c, "HUGGING_FACE_HUB_TOKEN"));
-    if (!*token) *token = from_file(c);
-  }
+  else if (!hf_hub_flag(c, "HF_HUB_DISABLE_IMPLICIT_TOKEN"))
+    TRY(hf_token_find(hub, token, &from));
   for (const char *s = *token; s && *s; s++)
     if ((unsigned char)*s < 0x20 || *s == 0x7f)
       return hf_hub_fail(c, HF_EINVAL, "ValueError",

@@ -29,7 +29,8 @@ struct hf_hub {
 };
 
 /* The modules of the pack, one per file of rows. */
-extern const struct hf_tasks hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin, hf_hub_tasks_repos;
+extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin,
+    hf_hub_tasks_repos;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
   {                                                                                                  \
     .m = HF_MODULE(hf_tasks, HF_KIND_TASKS, name_, summary_, HF_THREADS_ANY, 10, 0), .tasks = rows_, \
@@ -57,11 +58,13 @@ bool hf_hub_is_hex(const char *, size_t digits);
 
 /* ---- auth.c, agent.c --------------------------------------------------------------------------------------------------- */
 
-/* The token to send, or NULL; *origin says where it is from. Never logged. */
+/* The token to send, or NULL: the one given, else by auth.h's order. Never logged. */
 hf_status hf_hub_token(struct hf_hub *, const char **token);
 /* Is this origin one that may see the Hub's token? */
 bool hf_hub_is_hub(const struct hf_hub *, const char *url);
 hf_status hf_hub_credentials(struct hf_hub *);
+/* Whose token is this? What the server says of the account, or an error in the reference's words. auth_tasks.c. */
+hf_status hf_hub_whoami(struct hf_hub *, const char *token, json_t **info);
 const char *hf_hub_user_agent(struct hf_hub *);
 /* Fetches the registry of agents when the copy on disk is older than a day. Never fails. */
 void hf_hub_harness_renew(struct hf_hub *);
