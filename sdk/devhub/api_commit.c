@@ -202,7 +202,6 @@ void dh_commit(struct request *r) {
   int flushed = dh_batch_end(c->batch);
   c->batch = NULL;
   if (!c->header) wrong(c, 400, "The first line must be the header", NULL);
-  if (!c->operations) wrong(c, 400, "A commit needs at least one operation", NULL);
   if (flushed != STORE_OK) wrong(c, 500, "Internal error", NULL);
   if (c->status) {
     dh_reply_error(r, c->status, NULL, "%s", c->problem);
