@@ -12,8 +12,9 @@
 
 #include "stack.h"
 
-#define EVENTS_AT_ONCE  64
-#define IDLE_CHUNKS_MAX 16u
+#define EVENTS_AT_ONCE   64
+#define IDLE_CHUNKS_MAX  16u
+#define LONGEST_SLEEP_MS 1000
 
 uint64_t stack_now_ns(void) {
   struct timespec t;
@@ -86,6 +87,12 @@ struct chunk *chunk_pop(struct chunk_queue *q) {
 
 /* ---- from workers to the I/O thread ------------------------------------------------------------------------------- */
 
+/* A ring that got lost costs a moment, not for ever: the thread never sleeps longer than LONGEST_SLEEP_MS. */
+static void ring(struct stack *s) {
+  for (unsigned i = 0; i < 8 && eventfd_write(s->wake, 1) != 0 && errno != EAGAIN; i++) {
+  }
+}
+
 /* With the exchange's lock held and before it is done. */
 void stack_mail(struct exchange *x, uint32_t mail) {
   struct stack *s = x->stack;
@@ -97,7 +104,7 @@ void stack_mail(struct exchange *x, uint32_t mail) {
     s->inbox = x;
   }
   pthread_mutex_unlock(&s->lock);
-  if (atomic_exchange(&s->asleep, false)) eventfd_write(s->wake, 1);
+  if (atomic_exchange(&s->asleep, false)) ring(s);
 }
 
 /* ---- from the I/O thread to workers ------------------------------------------------------------------------------- */
@@ -238,11 +245,11 @@ static void collect_ended(struct stack *s) {
 }
 
 static int sleep_ms(struct stack *s) {
-  if (s->timer_ns == 0) return -1;
+  if (s->timer_ns == 0) return LONGEST_SLEEP_MS;
   uint64_t now = stack_now_ns();
   if (now >= s->timer_ns) return 0;
   uint64_t ms = (s->timer_ns - now + 999999u) / 1000000u;
-  return ms > 60000u ? 60000 : (int)ms;
+  return ms > LONGEST_SLEEP_MS ? LONGEST_SLEEP_MS : (int)ms;
 }
 
 /* May the loop sleep? Announces it first, so that mail that comes afterwards rings. */
@@ -325,6 +332,6 @@ void stack_stop(struct stack *s) {
   s->stop = true;
   pthread_mutex_unlock(&s->lock);
   if (!started) return;
-  eventfd_write(s->wake, 1);
+  ring(s);
   pthread_join(s->thread, NULL);
 }

@@ -9,6 +9,8 @@
 
 #include "call.h"
 
+#define LONGEST_SLEEP_MS 1000 /* what a wake-up that got lost costs at most */
+
 struct hf_watcher {
   pthread_mutex_t lock;
   pthread_t thread;
@@ -31,7 +33,7 @@ static void wake(struct hf_watcher *w) {
   (void)n; /* full: awake already */
 }
 
-/* A root whose time has come, with a reference; else NULL and how long to sleep (-1: until woken). */
+/* A root whose time has come, with a reference; else NULL and how long to sleep at most. */
 static struct hf_cancel *due(struct hf_watcher *w, hf_status *why, int *sleep_ms) {
   uint64_t now = hf_now_ns(), next = UINT64_MAX;
   for (struct hf_cancel *c = w->roots; c; c = c->watched_next) {
@@ -41,7 +43,7 @@ static struct hf_cancel *due(struct hf_watcher *w, hf_status *why, int *sleep_ms
     if (c->deadline_ns && c->deadline_ns < next) next = c->deadline_ns;
   }
   uint64_t left_ms = next == UINT64_MAX ? 0 : next > now ? (next - now) / 1000000 + 1 : 0;
-  *sleep_ms = next == UINT64_MAX ? -1 : left_ms > 3600000 ? 3600000 : (int)left_ms;
+  *sleep_ms = next == UINT64_MAX || left_ms > LONGEST_SLEEP_MS ? LONGEST_SLEEP_MS : (int)left_ms;
   return NULL;
 }
 

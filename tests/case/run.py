@@ -138,8 +138,9 @@ def check_requests(number, step, hub):
                 problem(number, f"requests {lines}, expected {want}")
     if "requests_max" in step and len(lines) > step["requests_max"]:
         problem(number, f"{len(lines)} requests, at most {step['requests_max']}: {lines}")
-    if "bytes_max" in step and sum(row.get("bytes", 0) for row in log) > step["bytes_max"]:
-        problem(number, f"{sum(row.get('bytes', 0) for row in log)} bytes sent, at most {step['bytes_max']}")
+    sent = sum(row["sent"] for row in log)
+    if sent > step.get("bytes_max", sent):
+        problem(number, f"{sent} bytes sent, at most {step['bytes_max']}")
 
 
 work = pathlib.Path(tempfile.mkdtemp(prefix="hf-case-"))
