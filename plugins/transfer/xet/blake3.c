@@ -1,0 +1,297 @@
+/* blake3.c - keyed BLAKE3 of one or many inputs: the portable kernel, the choice of kernel, and the tree.
+ * All inputs of a batch are worked level by level, so that leaves and parents of different inputs share lanes.
+ * Words are kept little-endian in memory, as the kernels store them. */
+#include "blake3.h"
+#include "hash.h"
+#include <stdatomic.h>
+#include <string.h>
+
+static uint32_t load32(const uint8_t *p) {
+  return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+static void store32(uint8_t *p, uint32_t w) {
+  for (int i = 0; i < 4; i++) p[i] = (uint8_t)(w >> 8 * i);
+}
+static uint32_t ror(uint32_t x, int n) {
+  return x >> n | x << (32 - n);
+}
+
+static const uint8_t order[7][16] = {
+    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8},
+    {3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1}, {10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6},
+    {12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4}, {9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7},
+    {11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13}};
+
+#define MIX(a, b, c, d, x, y)               \
+  do {                                      \
+    v[a] += v[b] + (x);                     \
+    v[d] = ror(v[d] ^ v[a], 16);            \
+    v[c] += v[d];                           \
+    v[b] = ror(v[b] ^ v[c], 12);            \
+    v[a] += v[b] + (y);                     \
+    v[d] = ror(v[d] ^ v[a], 8);             \
+    v[c] += v[d];                           \
+    v[b] = ror(v[b] ^ v[c], 7);             \
+  } while (0)
+
+static void compress(uint32_t h[8], const uint8_t block[64], uint64_t counter, uint32_t len, uint32_t flags) {
+  uint32_t m[16], v[16];
+  for (int i = 0; i < 16; i++) m[i] = load32(block + 4 * i);
+  for (int i = 0; i < 8; i++) v[i] = h[i];
+  for (int i = 0; i < 4; i++) v[8 + i] = b3_iv[i];
+  v[12] = (uint32_t)counter;
+  v[13] = (uint32_t)(counter >> 32);
+  v[14] = len;
+  v[15] = flags;
+  for (int r = 0; r < 7; r++) {
+    const uint8_t *s = order[r];
+    MIX(0, 4, 8, 12, m[s[0]], m[s[1]]);
+    MIX(1, 5, 9, 13, m[s[2]], m[s[3]]);
+    MIX(2, 6, 10, 14, m[s[4]], m[s[5]]);
+    MIX(3, 7, 11, 15, m[s[6]], m[s[7]]);
+    MIX(0, 5, 10, 15, m[s[8]], m[s[9]]);
+    MIX(1, 6, 11, 12, m[s[10]], m[s[11]]);
+    MIX(2, 7, 8, 13, m[s[12]], m[s[13]]);
+    MIX(3, 4, 9, 14, m[s[14]], m[s[15]]);
+  }
+  for (int i = 0; i < 8; i++) h[i] = v[i] ^ v[8 + i];
+}
+
+static void run_one(const struct b3_job *job, const uint32_t key[8], uint32_t flags, uint32_t first, bool even) {
+  (void)even;
+  uint32_t h[8];
+  memcpy(h, key, sizeof h);
+  uint32_t done = 0;
+  do {
+    uint8_t tail[B3_BLOCK];
+    uint32_t left = job->len - done, take = left < B3_BLOCK ? left : B3_BLOCK;
+    const uint8_t *block = job->in + done;
+    if (take < B3_BLOCK) {
+      memset(tail, 0, sizeof tail);
+      if (take) memcpy(tail, block, take);
+      block = tail;
+    }
+    compress(h, block, job->counter, take, flags | (done == 0 ? first : 0) | (left <= B3_BLOCK ? job->last : 0));
+    done += take;
+  } while (done < job->len);
+  for (int i = 0; i < 8; i++) store32((uint8_t *)&job->out[i], h[i]);
+}
+
+static bool always(void) {
+  return true;
+}
+static const struct b3_kernel portable = {"portable", 1, always, run_one};
+static const struct b3_kernel *const kernels[] = {&b3_avx512, &b3_avx2, &b3_neon, &portable};
+static _Atomic(const struct b3_kernel *) chosen;
+
+static const struct b3_kernel *kernel(void) {
+  const struct b3_kernel *k = atomic_load_explicit(&chosen, memory_order_relaxed);
+  if (k) return k;
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+    if (kernels[i]->usable && kernels[i]->usable()) {
+      k = kernels[i];
+      break;
+    }
+  atomic_store_explicit(&chosen, k, memory_order_relaxed);
+  return k;
+}
+
+const char *xet_blake3_kernel(void) {
+  return kernel()->name;
+}
+
+int xet_blake3_force(const char *name) {
+  if (!name) {
+    atomic_store(&chosen, NULL);
+    return 1;
+  }
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+    if (!strcmp(kernels[i]->name, name) && kernels[i]->usable && kernels[i]->usable()) {
+      atomic_store(&chosen, kernels[i]);
+      return 1;
+    }
+  return 0;
+}
+
+/* Jobs of one kind are collected until the lanes are full. A last, partly filled round goes to a narrower kernel where
+ * that is cheaper than idle lanes. */
+struct queue {
+  const struct b3_kernel *k;
+  const uint32_t *key;
+  uint32_t flags, first, n;
+  bool even;
+  struct b3_job jobs[16];
+};
+
+static void flush(struct queue *q) {
+  const struct b3_kernel *k = q->k;
+  uint32_t n = q->n, at = 0;
+  q->n = 0;
+  while (n) {
+    if (k->lanes == 16 && n <= 8 && b3_avx2.usable && b3_avx2.usable()) k = &b3_avx2;
+    if (n == 1 || k->lanes == 1) {
+      run_one(&q->jobs[at++], q->key, q->flags, q->first, q->even);
+      n--;
+      continue;
+    }
+    uint32_t take = n < k->lanes ? n : k->lanes;
+    if (take < k->lanes) { /* idle lanes repeat the first job into a place nobody reads */
+      struct b3_job full[16];
+      uint32_t scratch[16][8];
+      memcpy(full, q->jobs + at, take * sizeof *full);
+      for (uint32_t i = take; i < k->lanes; i++) {
+        full[i] = q->jobs[at];
+        full[i].out = scratch[i];
+      }
+      k->run(full, q->key, q->flags, q->first, q->even);
+    } else {
+      k->run(q->jobs + at, q->key, q->flags, q->first, q->even);
+    }
+    at += take;
+    n -= take;
+  }
+}
+
+static void push(struct queue *q, const uint8_t *in, uint32_t len, uint64_t counter, uint32_t last, uint32_t *out) {
+  q->jobs[q->n++] = (struct b3_job){in, counter, len, last, out};
+  if (q->n == q->k->lanes || q->n == 16) flush(q);
+}
+
+#define BATCH_LEAVES 1024u /* values of one round of a batch: 32 KiB of stack */
+
+/* One round: inputs whose leaves fit BATCH_LEAVES together. */
+static void batch(const uint32_t key[8], const void *const *data, const size_t *len, size_t n, struct xet_hash *out) {
+  uint32_t values[BATCH_LEAVES * 8];
+  const struct b3_kernel *k = kernel();
+  struct queue even = {k, key, B3_KEYED, B3_START, 0, true, {{0}}};
+  struct queue ragged = {k, key, B3_KEYED, B3_START, 0, false, {{0}}};
+  struct {
+    uint32_t *at;
+    uint32_t n;
+  } node[BATCH_LEAVES];
+  uint32_t *next = values;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t leaves = len[i] ? (uint32_t)((len[i] + B3_LEAF - 1) / B3_LEAF) : 1;
+    node[i].at = next;
+    node[i].n = leaves;
+    next += 8 * leaves;
+    const uint8_t *p = data[i];
+    for (uint32_t c = 0; c < leaves; c++) {
+      size_t left = len[i] - (size_t)c * B3_LEAF;
+      uint32_t take = left < B3_LEAF ? (uint32_t)left : B3_LEAF;
+      uint32_t last = B3_END | (leaves == 1 ? B3_ROOT : 0);
+      uint32_t *to = node[i].at + 8 * c;
+      if (take == B3_LEAF)
+        push(&even, p + (size_t)c * B3_LEAF, take, c, last, to);
+      else if (take)
+        push(&ragged, p + (size_t)c * B3_LEAF, take, c, last, to);
+      else
+        run_one(&(struct b3_job){(const uint8_t *)"", c, 0, last, to}, key, B3_KEYED, B3_START, false);
+    }
+  }
+  flush(&even);
+  flush(&ragged);
+  for (bool more = true; more;) {
+    more = false;
+    struct queue parents = {k, key, B3_KEYED | B3_PARENT, 0, 0, true, {{0}}};
+    for (size_t i = 0; i < n; i++) {
+      uint32_t have = node[i].n;
+      if (have < 2) continue;
+      /* Results go where the pair's first value was read from: earlier than anything still unread of this level. */
+      for (uint32_t p = 0; p < have / 2; p++)
+        push(&parents, (const uint8_t *)(node[i].at + 16 * p), 64, 0, have == 2 ? B3_ROOT : 0, node[i].at + 16 * p);
+    }
+    flush(&parents);
+    for (size_t i = 0; i < n; i++) {
+      uint32_t have = node[i].n;
+      if (have < 2) continue;
+      for (uint32_t p = 1; p < have / 2; p++) memcpy(node[i].at + 8 * p, node[i].at + 16 * p, 32);
+      if (have & 1) memcpy(node[i].at + 8 * (have / 2), node[i].at + 8 * (have - 1), 32);
+      node[i].n = have / 2 + (have & 1);
+      if (node[i].n > 1) more = true;
+    }
+  }
+  for (size_t i = 0; i < n; i++) memcpy(out[i].b, node[i].at, 32);
+}
+
+/* An input that does not fit a round: its subtrees of 512 leaves are worked one after the other, on a stack as in the
+ * specification. */
+static void large(const uint32_t key[8], const uint8_t *p, size_t len, struct xet_hash *out) {
+  uint32_t stack[64][8];
+  uint32_t depth = 0;
+  uint64_t leaf = 0;
+  const struct b3_kernel *k = kernel();
+  while (len > 0) {
+    uint32_t values[512 * 8];
+    uint32_t have = 0;
+    size_t part = len < 512u * B3_LEAF ? len : 512u * B3_LEAF;
+    struct queue even = {k, key, B3_KEYED, B3_START, 0, true, {{0}}};
+    for (size_t at = 0; at < part; at += B3_LEAF, have++) {
+      uint32_t take = part - at < B3_LEAF ? (uint32_t)(part - at) : B3_LEAF;
+      if (take == B3_LEAF)
+        push(&even, p + at, take, leaf + have, B3_END, values + 8 * have);
+      else
+        run_one(&(struct b3_job){p + at, leaf + have, take, B3_END, values + 8 * have}, key, B3_KEYED, B3_START, false);
+    }
+    flush(&even);
+    leaf += have;
+    p += part;
+    len -= part;
+    uint32_t full = have == 512u && part == 512u * B3_LEAF;
+    while (have > 1) {
+      struct queue parents = {k, key, B3_KEYED | B3_PARENT, 0, 0, true, {{0}}};
+      uint32_t root = len == 0 && depth == 0 && have == 2 ? B3_ROOT : 0;
+      for (uint32_t i = 0; i < have / 2; i++)
+        push(&parents, (const uint8_t *)(values + 16 * i), 64, 0, root, values + 16 * i);
+      flush(&parents);
+      for (uint32_t i = 1; i < have / 2; i++) memcpy(values + 8 * i, values + 16 * i, 32);
+      if (have & 1) memcpy(values + 8 * (have / 2), values + 8 * (have - 1), 32);
+      have = have / 2 + (have & 1);
+    }
+    /* Complete subtrees merge with their equals below them, as long as more input follows. */
+    if (full && len > 0)
+      for (uint64_t t = leaf / 512; !(t & 1); t >>= 1) {
+        uint32_t pair[16];
+        depth--;
+        memcpy(pair, stack[depth], 32);
+        memcpy(pair + 8, values, 32);
+        run_one(&(struct b3_job){(const uint8_t *)pair, 0, 64, 0, values}, key, B3_KEYED | B3_PARENT, 0, true);
+      }
+    memcpy(stack[depth++], values, 32);
+  }
+  while (depth > 1) {
+    uint32_t pair[16];
+    depth -= 2;
+    memcpy(pair, stack[depth], 32);
+    memcpy(pair + 8, stack[depth + 1], 32);
+    run_one(&(struct b3_job){(const uint8_t *)pair, 0, 64, depth == 0 ? B3_ROOT : 0, stack[depth]}, key,
+            B3_KEYED | B3_PARENT, 0, true);
+    depth++;
+  }
+  memcpy(out->b, stack[0], 32);
+}
+
+void xet_blake3_batch(const struct xet_hash *key, const void *const *data, const size_t *len, size_t n, struct xet_hash *out) {
+  uint32_t words[8];
+  for (int i = 0; i < 8; i++) words[i] = load32(key->b + 4 * i);
+  for (size_t i = 0; i < n;) {
+    if (len[i] > (size_t)BATCH_LEAVES * B3_LEAF) {
+      large(words, data[i], len[i], &out[i]);
+      i++;
+      continue;
+    }
+    size_t count = 0, leaves = 0;
+    while (i + count < n) {
+      size_t more = len[i + count] ? (len[i + count] + B3_LEAF - 1) / B3_LEAF : 1;
+      if (leaves + more > BATCH_LEAVES) break;
+      leaves += more;
+      count++;
+    }
+    batch(words, data + i, len + i, count, out + i);
+    i += count;
+  }
+}
+
+void xet_blake3(const struct xet_hash *key, const void *data, size_t len, struct xet_hash *out) {
+  xet_blake3_batch(key, &data, &len, 1, out);
+}

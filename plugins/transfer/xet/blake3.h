@@ -1,0 +1,33 @@
+/* blake3.h - what the BLAKE3 kernels share: a job is one node of the tree, a kernel runs several jobs side by side.
+ * Private to blake3*.c. Full leaves (1024 bytes) and parents (64 bytes) go through the even path, the rest through the
+ * ragged one, where each lane has its own length. */
+#ifndef XET_BLAKE3_H
+#define XET_BLAKE3_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { B3_START = 1, B3_END = 2, B3_PARENT = 4, B3_ROOT = 8, B3_KEYED = 16 };
+#define B3_BLOCK 64u
+#define B3_LEAF 1024u
+
+struct b3_job {
+  const uint8_t *in;
+  uint64_t counter; /* leaf number, 0 for parents */
+  uint32_t len;     /* bytes, at least 1; even path: equal for all and a multiple of 64 */
+  uint32_t last;    /* flags added to the last block: B3_END, B3_ROOT */
+  uint32_t *out;    /* 8 words */
+};
+
+static const uint32_t b3_iv[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
+                                  0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
+
+/* flags: on every block; first: added to the first. Runs exactly `lanes` jobs. even: all have the same whole blocks. */
+struct b3_kernel {
+  const char *name;
+  uint32_t lanes;
+  bool (*usable)(void);
+  void (*run)(const struct b3_job *, const uint32_t key[8], uint32_t flags, uint32_t first, bool even);
+};
+extern const struct b3_kernel b3_avx2, b3_avx512, b3_neon;
+#endif
