@@ -9,7 +9,7 @@
 
 enum { B3_START = 1, B3_END = 2, B3_PARENT = 4, B3_ROOT = 8, B3_KEYED = 16 };
 #define B3_BLOCK 64u
-#define B3_LEAF 1024u
+#define B3_LEAF  1024u
 
 struct b3_job {
   const uint8_t *in;

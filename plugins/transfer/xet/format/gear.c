@@ -5,7 +5,7 @@
 #include "gear_table.h"
 
 #define WINDOW 64u
-#define BELOW (UINT64_C(1) << 48)
+#define BELOW  (UINT64_C(1) << 48)
 
 size_t xet_chunk_feed(struct xet_chunker *c, const uint8_t *p, size_t n, int *cut) {
   size_t at = 0;
@@ -59,7 +59,8 @@ size_t xet_chunk_scan(const uint8_t *p, size_t n, size_t before, uint32_t *at, s
   while (n - done >= 4 * LANE) {
     const uint8_t *a = p + done;
     size_t start = found;
-    uint64_t h0 = warm(a, before + done), h1 = warm(a + LANE, LANE), h2 = warm(a + 2 * LANE, LANE), h3 = warm(a + 3 * LANE, LANE);
+    uint64_t h0 = warm(a, before + done), h1 = warm(a + LANE, LANE), h2 = warm(a + 2 * LANE, LANE),
+             h3 = warm(a + 3 * LANE, LANE);
     uint32_t hit[4][8];
     uint32_t hits[4] = {0, 0, 0, 0};
     for (uint32_t i = 0; i < LANE; i++) {

@@ -1,14 +1,14 @@
 /* blake3_lanes.h - the body of a kernel for L lanes of 32-bit words, included once per instruction set.
  * The includer defines L, V (vector type), ADD, XOR, ROR(x,n), SET1, LOADU, and b3_transpose_in (16 message vectors of one
  * block of every lane), b3_out (8 state vectors to the jobs' results), TARGET. */
-#define B3_G(a, b, c, d, x, y)          \
-  a = ADD(ADD(a, b), x);                \
-  d = ROR(XOR(d, a), 16);               \
-  c = ADD(c, d);                        \
-  b = ROR(XOR(b, c), 12);               \
-  a = ADD(ADD(a, b), y);                \
-  d = ROR(XOR(d, a), 8);                \
-  c = ADD(c, d);                        \
+#define B3_G(a, b, c, d, x, y) \
+  a = ADD(ADD(a, b), x);       \
+  d = ROR(XOR(d, a), 16);      \
+  c = ADD(c, d);               \
+  b = ROR(XOR(b, c), 12);      \
+  a = ADD(ADD(a, b), y);       \
+  d = ROR(XOR(d, a), 8);       \
+  c = ADD(c, d);               \
   b = ROR(XOR(b, c), 7);
 
 #define B3_ROUND(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \

@@ -22,16 +22,16 @@ static const uint8_t order[7][16] = {
     {12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4}, {9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7},
     {11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13}};
 
-#define MIX(a, b, c, d, x, y)               \
-  do {                                      \
-    v[a] += v[b] + (x);                     \
-    v[d] = ror(v[d] ^ v[a], 16);            \
-    v[c] += v[d];                           \
-    v[b] = ror(v[b] ^ v[c], 12);            \
-    v[a] += v[b] + (y);                     \
-    v[d] = ror(v[d] ^ v[a], 8);             \
-    v[c] += v[d];                           \
-    v[b] = ror(v[b] ^ v[c], 7);             \
+#define MIX(a, b, c, d, x, y)    \
+  do {                           \
+    v[a] += v[b] + (x);          \
+    v[d] = ror(v[d] ^ v[a], 16); \
+    v[c] += v[d];                \
+    v[b] = ror(v[b] ^ v[c], 12); \
+    v[a] += v[b] + (y);          \
+    v[d] = ror(v[d] ^ v[a], 8);  \
+    v[c] += v[d];                \
+    v[b] = ror(v[b] ^ v[c], 7);  \
   } while (0)
 
 static void compress(uint32_t h[8], const uint8_t block[64], uint64_t counter, uint32_t len, uint32_t flags) {
@@ -271,7 +271,8 @@ static void large(const uint32_t key[8], const uint8_t *p, size_t len, struct xe
   memcpy(out->b, stack[0], 32);
 }
 
-void xet_blake3_batch(const struct xet_hash *key, const void *const *data, const size_t *len, size_t n, struct xet_hash *out) {
+void xet_blake3_batch(const struct xet_hash *key, const void *const *data, const size_t *len, size_t n,
+                      struct xet_hash *out) {
   uint32_t words[8];
   for (int i = 0; i < 8; i++) words[i] = load32(key->b + 4 * i);
   for (size_t i = 0; i < n;) {

@@ -7,13 +7,13 @@
 #include <string.h>
 #define TARGET
 #define INLINE static inline __attribute__((always_inline))
-#define L 4
+#define L      4
 typedef uint32x4_t V;
 #define ADD(a, b) vaddq_u32(a, b)
 #define XOR(a, b) veorq_u32(a, b)
 #define AND(a, b) vandq_u32(a, b)
-#define SET1(x) vdupq_n_u32(x)
-#define LOADU(p) vld1q_u32((const uint32_t *)(const void *)(p))
+#define SET1(x)   vdupq_n_u32(x)
+#define LOADU(p)  vld1q_u32((const uint32_t *)(const void *)(p))
 #define ROR(x, n) vsriq_n_u32(vshlq_n_u32(x, 32 - (n)), x, n)
 
 INLINE void transpose4(V r[4]) {

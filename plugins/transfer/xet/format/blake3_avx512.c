@@ -2,18 +2,19 @@
  * Rotations are one instruction; a block of every lane is transposed in three passes.
  * Compiled for any x86-64; used where the processor says so. */
 #include "blake3.h"
+#include "cpu.h"
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #include <string.h>
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
 #define INLINE TARGET static inline __attribute__((always_inline))
-#define L 16
+#define L      16
 typedef __m512i V;
 #define ADD(a, b) _mm512_add_epi32(a, b)
 #define XOR(a, b) _mm512_xor_si512(a, b)
 #define AND(a, b) _mm512_and_si512(a, b)
-#define SET1(x) _mm512_set1_epi32((int)(x))
-#define LOADU(p) _mm512_loadu_si512((const void *)(p))
+#define SET1(x)   _mm512_set1_epi32((int)(x))
+#define LOADU(p)  _mm512_loadu_si512((const void *)(p))
 #define ROR(x, n) _mm512_ror_epi32(x, n)
 
 INLINE void transpose16(V r[16]) {
@@ -50,8 +51,7 @@ INLINE void b3_out(V h[8], const struct b3_job *jobs) {
 }
 #include "blake3_lanes.h"
 static bool usable(void) {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq");
+  return cpu_has(CPU_AVX512_ALL, CPU_SAVED_AVX512);
 }
 const struct b3_kernel b3_avx512 = {"avx512", L, usable, b3_run};
 #else

@@ -18,7 +18,8 @@ void xet_blake3(const struct xet_hash *key, const void *data, size_t len, struct
 /* n independent inputs under one key. Lanes are filled across inputs, so that several chunks at once cost less than one by
  * one. Inputs up to XET_BATCH_LEN bytes each; longer ones are hashed alone. */
 #define XET_BATCH_LEN 131072u
-void xet_blake3_batch(const struct xet_hash *key, const void *const *data, const size_t *len, size_t n, struct xet_hash *out);
+void xet_blake3_batch(const struct xet_hash *key, const void *const *data, const size_t *len, size_t n,
+                      struct xet_hash *out);
 
 /* Name of the kernel chosen for this processor: "portable", "avx2", "avx512", "neon". force: use that one instead (tests,
  * benchmarks); NULL returns to the choice. Answers 0 when this processor or build lacks it. */

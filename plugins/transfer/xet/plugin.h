@@ -1,0 +1,18 @@
+/* plugin.h - what the modules of hf-xet.so share: the host, and the state that lives as long as the plugin.
+ * CAS servers that failed are remembered here for the rest of the run.
+ * Formats are in format/, which needs no host. */
+#ifndef XET_PLUGIN_H
+#define XET_PLUGIN_H
+#include <hf/plugin.h>
+#include <hf/task.h>
+#include <hf/transfer.h>
+
+extern const struct hf_host *xet_host;
+extern const struct hf_tasks xet_tasks;
+
+#define TRY(expr)                   \
+  do {                              \
+    hf_status try_ = (expr);        \
+    if (try_ != HF_OK) return try_; \
+  } while (0)
+#endif
