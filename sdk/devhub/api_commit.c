@@ -12,7 +12,9 @@ enum { LINE_MAX_BYTES = 64 << 20, OPERATIONS_MAX = 1000000, REGULAR_MAX = 10 * 1
 struct commit_stream {
   json_t *header, *files, *deleted;
   struct blob_batch *batch;
-  struct text line;
+  struct text line, rest, decoded; /* of the line that is read: all of it, without the content, the content decoded */
+  const char *content;             /* within the line, NULL: not cut out */
+  size_t content_size;
   size_t operations;
   int status; /* of the first thing that was wrong; 0: nothing was */
   char problem[400];
@@ -41,28 +43,36 @@ static void take_header(struct request *r, struct commit_stream *c, json_t *valu
   c->header = json_incref(value);
 }
 
+static bool room_make(struct text *t, size_t size) {
+  if (t->room > size) return true;
+  char *data = realloc(t->data, size + 1);
+  if (!data) return false;
+  t->data = data;
+  t->room = size + 1;
+  return true;
+}
+
 static void take_file(struct request *r, struct commit_stream *c, json_t *value) {
   (void)r;
-  const json_t *content = json_object_get(value, "content");
-  const char *path = dh_json_text(value, "path", ""), *encoding = dh_json_text(value, "encoding", "base64");
-  size_t size = json_string_length(content);
-  char sha256[65], *copy = content ? malloc(size + 1) : NULL;
-  if (!copy) {
-    wrong(c, 400, "A file needs \"content\"", path);
-    return;
-  }
-  memcpy(copy, json_string_value(content), size + 1);
+  const json_t *value_content = json_object_get(value, "content");
+  const char *path = dh_json_text(value, "path", ""), *encoding = dh_json_text(value, "encoding", "base64"),
+             *content = c->content ? c->content : json_string_value(value_content);
+  size_t size = c->content ? c->content_size : json_string_length(value_content);
+  char sha256[65];
   bool plain = strcmp(encoding, "utf-8") == 0;
-  if (!plain && (strcmp(encoding, "base64") != 0 || !dh_base64_decode(copy, size, &size))) {
+  if (!content) {
+    wrong(c, 400, "A file needs \"content\"", path);
+  } else if (!room_make(&c->decoded, size)) {
+    wrong(c, 500, "Internal error", NULL);
+  } else if (!plain && (strcmp(encoding, "base64") != 0 || !dh_base64_decode(content, size, c->decoded.data, &size))) {
     wrong(c, 400, "\"content\" is not base64", path);
   } else if (size > REGULAR_MAX) {
     wrong(c, 400, "Your push was rejected because it contains files larger than 10 MiB. Use LFS for them", path);
-  } else if (dh_batch_add(c->batch, copy, size, sha256) != STORE_OK) {
+  } else if (dh_batch_add(c->batch, plain ? content : c->decoded.data, size, sha256) != STORE_OK) {
     wrong(c, 500, "Internal error", NULL);
   } else {
     json_array_append_new(c->files, json_pack("{s:s, s:s}", "path", path, "sha256", sha256));
   }
-  free(copy);
 }
 
 static void take_lfs(struct request *r, struct commit_stream *c, json_t *value) {
@@ -104,9 +114,50 @@ static const struct operation {
     {"deletedFolder", take_deleted_folder},
 };
 
+static const char *string_end(const char *at, const char *end) {
+  while (at < end && (at = memchr(at, '"', (size_t)(end - at)))) {
+    const char *slash = at;
+    while (slash[-1] == '\\') slash--;
+    if ((at - slash) % 2 == 0) return at;
+    at++;
+  }
+  return NULL;
+}
+
+static const char *blank_skip(const char *at, const char *end) {
+  while (at < end && (*at == ' ' || *at == '\t')) at++;
+  return at;
+}
+
+/* Most of a line is the content of its file. It is cut out, when it is written without escapes, before the parser reads the
+ * rest character by character: what stands in its place is an empty string. */
+static void content_cut(struct commit_stream *c, const char **data, size_t *size) {
+  const char *end = *data + *size, *at = *data, *close;
+  c->content = NULL;
+  while ((at = memchr(at, '"', (size_t)(end - at))) && (close = string_end(at + 1, end))) {
+    const char *next = blank_skip(close + 1, end);
+    bool key = next < end && *next == ':', named = key && close - at == 8 && memcmp(at, "\"content", 8) == 0;
+    at = close + 1;
+    if (!named) continue;
+    at = blank_skip(next + 1, end);
+    if (at >= end || *at != '"' || !(close = string_end(at + 1, end))) return;
+    if (memchr(at, '\\', (size_t)(close - at))) return;
+    c->rest.size = 0;
+    dh_text_add(&c->rest, *data, (size_t)(at + 1 - *data));
+    dh_text_add(&c->rest, close, (size_t)(end - close));
+    if (c->rest.failed) return;
+    c->content = at + 1;
+    c->content_size = (size_t)(close - at - 1);
+    *data = c->rest.data;
+    *size = c->rest.size;
+    return;
+  }
+}
+
 static void line_take(struct request *r, struct commit_stream *c, const char *data, size_t size) {
   while (size && strchr(" \t\r", data[size - 1])) size--;
   if (!size || c->status) return;
+  content_cut(c, &data, &size);
   json_t *line = json_loadb(data, size, 0, NULL), *value = json_object_get(line, "value");
   const char *key = dh_json_text(line, "key", ""), *path = dh_json_text(value, "path", "");
   size_t i = 0;
@@ -176,6 +227,8 @@ static void commit_end(struct request *r) {
   json_decref(c->deleted);
   dh_batch_end(c->batch);
   dh_text_free(&c->line);
+  dh_text_free(&c->rest);
+  dh_text_free(&c->decoded);
   free(c);
 }
 

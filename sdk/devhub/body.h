@@ -8,6 +8,6 @@
 json_t *dh_body_object(struct request *r); /* NULL: the reply says why */
 const char *dh_json_text(const json_t *object, const char *key, const char *otherwise);
 json_t *dh_body_form(struct request *r); /* x-www-form-urlencoded as an object of strings */
-/* Decodes standard base64 in place; false when it is not. */
-bool dh_base64_decode(char *text, size_t size, size_t *out);
+/* Decodes standard base64; `out` has room for three quarters of it, and may be `text` itself. False when it is not base64. */
+bool dh_base64_decode(const char *text, size_t size, char *out, size_t *out_size);
 #endif
