@@ -198,6 +198,8 @@ static void add_file(struct hf_registry *r, struct hf_index *ix, const char *fol
   struct hf_facts facts = {0};
   struct stat st;
   int n = snprintf(path, sizeof path, "%s/%s", folder, file);
+  for (struct plugin *p = r->plugins; p; p = p->next)
+    if (p->path && strcmp(p->path, path) == 0) return; /* looked at by name before */
   if (n < 0 || (size_t)n >= sizeof path || r->files++ >= HF_PLUGIN_FILES_MAX || lstat(path, &st)) return;
   const char *kept = hf_arena_dup(r->arena, path, (size_t)n);
   const char *stem = hf_arena_dup(r->arena, file + 3, strlen(file) - 6);
@@ -258,26 +260,40 @@ static void scan_folder(struct hf_registry *r, struct hf_index *ix, const char *
   hf_mem_free(names);
 }
 
+/* The folders that are there, in order of precedence; the library's own is the last. */
+static uint32_t find_places(hf_runtime *rt, struct hf_place *places) {
+  struct hf_registry *r = rt->registry;
+  struct hf_setting set = hf_config_setting(rt, "HF_PLUGIN_PATH");
+  bool foreign = hf_privileged() && set.origin && strncmp(set.origin, "environment", 11) == 0;
+  if (r->plugin_path && set.value && strcmp(r->plugin_path, set.value) == 0)
+    set.value = NULL; /* said once, in two ways */
+  uint32_t n = hf_search_places(r->plugin_path, foreign ? NULL : set.value, r->libdir, places, PLACES_MAX), kept = 0;
+  for (uint32_t i = 0; i < n; i++)
+    if (places[i].why[0] || access(places[i].path, F_OK) == 0) places[kept++] = places[i];
+  return kept;
+}
+
+static bool is_library(const struct hf_registry *r, const struct hf_place *p) {
+  size_t n = r->libdir ? strlen(r->libdir) : 0;
+  return n && strncmp(p->path, r->libdir, n) == 0 && strcmp(p->path + n, "/plugins") == 0;
+}
+
 static void scan(hf_runtime *rt) {
   struct hf_registry *r = rt->registry;
   if (r->scanned || r->no_files) return;
   r->scanned = true;
   struct hf_place *places = hf_mem_alloc(PLACES_MAX * sizeof *places);
   struct hf_index *ix = hf_index_open();
-  struct hf_setting set = hf_config_setting(rt, "HF_PLUGIN_PATH");
-  bool foreign = hf_privileged() && set.origin && strncmp(set.origin, "environment", 11) == 0;
-  if (r->plugin_path && set.value && strcmp(r->plugin_path, set.value) == 0)
-    set.value = NULL; /* said once, in two ways */
-  uint32_t n = places ? hf_search_places(r->plugin_path, foreign ? NULL : set.value, r->libdir, places, PLACES_MAX) : 0;
+  uint32_t n = places ? find_places(rt, places) : 0;
   for (uint32_t i = 0; i < n; i++) {
     char real[4096];
     struct hf_place *p = &places[i];
-    if (!p->why[0] && access(p->path, F_OK) != 0) continue;
+    bool own = is_library(r, p); /* its few files are read faster than looked up, and leave no index behind */
     if (!p->why[0] && hf_path_trusted(p->path, real, p->why)) {
       bool again = false;
       for (uint32_t k = 0; k < i && !again; k++) again = !places[k].why[0] && strcmp(places[k].path, real) == 0;
       memcpy(p->path, real, sizeof real);
-      if (!again) scan_folder(r, ix, real);
+      if (!again) scan_folder(r, own ? NULL : ix, real);
       continue;
     }
     complain(r, p);
@@ -290,6 +306,21 @@ static void scan(hf_runtime *rt) {
                                        .commands = ""});
   }
   hf_index_close(ix);
+  hf_mem_free(places);
+}
+
+/* A module asked for by name while nothing has been scanned: where the library's folder is the only one, the file that
+ * bears the name is the one, and no other needs to be looked at. */
+static void look_for(hf_runtime *rt, const char *name) {
+  struct hf_registry *r = rt->registry;
+  char file[64], real[4096];
+  if (r->scanned || r->no_files || !hf_name_legal(name)) return;
+  struct hf_place *places = hf_mem_alloc(PLACES_MAX * sizeof *places);
+  if (places && find_places(rt, places) == 1 && is_library(r, places) && !places->why[0] &&
+      hf_path_trusted(places->path, real, places->why)) {
+    snprintf(file, sizeof file, "hf-%s.so", name);
+    add_file(r, NULL, real, file);
+  }
   hf_mem_free(places);
 }
 
@@ -419,6 +450,10 @@ static struct entry *refused_one(struct hf_registry *r, uint32_t kind, const cha
 static struct entry *open_module(hf_runtime *rt, uint32_t kind, const char *name, const char **why) {
   struct hf_registry *r = rt->registry;
   struct entry *e = find(r, kind, name);
+  if (!e) {
+    look_for(rt, name);
+    e = find(r, kind, name);
+  }
   if (!e) {
     scan(rt);
     e = find(r, kind, name);
