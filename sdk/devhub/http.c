@@ -79,7 +79,8 @@ static void parameters_split(struct request *r) {
 static const struct token *basic_find(struct access *a, const char *encoded) {
   char copy[1024], *colon;
   size_t size = strlen(encoded);
-  if (!dh_copy(copy, sizeof copy, encoded) || !dh_base64_decode(copy, size, copy, &size) || size >= sizeof copy) return NULL;
+  if (!dh_copy(copy, sizeof copy, encoded) || !dh_base64_decode(copy, size, copy, &size) || size >= sizeof copy)
+    return NULL;
   copy[size] = 0;
   if (!(colon = strchr(copy, ':'))) return NULL;
   *colon = 0;

@@ -68,30 +68,6 @@ static void upload_forget(struct store *s, const struct upload *u, bool keep_byt
   free(path);
 }
 
-/* Uploads whose URLs ended an hour ago. */
-static void uploads_expire(struct store *s) {
-  struct db *db = db_get(s);
-  for (;;) {
-    struct upload u;
-    sqlite3_stmt *st = db_query(db, ST_UPLOADS_OLD, "i", (int64_t)time(NULL) - LINGER);
-    int rc = db_first(db, st);
-    if (rc == STORE_OK) db_column(st, 0, u.id, sizeof u.id);
-    db_done(st);
-    if (rc != STORE_OK || dh_upload_find(s, u.id, &u) != STORE_OK) return;
-    upload_forget(s, &u, false);
-  }
-}
-
-int dh_upload_new(struct store *s, struct upload *u) {
-  unsigned char id[16];
-  if (!dh_random(id, sizeof id)) return STORE_FAILED;
-  for (size_t i = 0; i < sizeof id; i++) snprintf(u->id + 2 * i, 3, "%02x", id[i]);
-  uploads_expire(s);
-  u->place = s->folder ? 0 : (int64_t)db_arena_take(s, (uint64_t)u->size);
-  return db_exec(db_get(s), ST_UPLOAD_ADD, "titiiii", u->id, u->repo, u->sha256, u->size, u->part, u->place,
-                 u->expires);
-}
-
 int dh_upload_find(struct store *s, const char *id, struct upload *out) {
   struct db *db = db_get(s);
   struct upload u = {0};
@@ -208,14 +184,42 @@ static void hasher_part(struct store *s, const struct upload *u, int64_t number)
   pthread_mutex_unlock(&s->lock);
 }
 
+/* With the lock held. */
 static void hasher_drop(struct store *s, const char *id) {
-  for (struct hasher **at = &s->hashers; *at; at = &(*at)->next) {
-    if (strcmp((*at)->id, id) != 0) continue;
-    struct hasher *h = *at;
-    *at = h->next;
-    hasher_free(h);
-    return;
+  struct hasher *h, **at = &s->hashers;
+  while ((h = hasher_find(s, id)) && h->running) pthread_cond_wait(&s->hashed, &s->lock);
+  if (!h) return;
+  while (*at != h) at = &(*at)->next;
+  *at = h->next;
+  hasher_free(h);
+}
+
+/* Uploads whose URLs ended an hour ago. */
+static void uploads_expire(struct store *s) {
+  struct db *db = db_get(s);
+  for (;;) {
+    struct upload u;
+    sqlite3_stmt *st = db_query(db, ST_UPLOADS_OLD, "i", (int64_t)time(NULL) - LINGER);
+    int rc = db_first(db, st);
+    if (rc == STORE_OK) db_column(st, 0, u.id, sizeof u.id);
+    db_done(st);
+    if (rc != STORE_OK || dh_upload_find(s, u.id, &u) != STORE_OK) return;
+    upload_forget(s, &u, false);
+    pthread_mutex_lock(&s->lock);
+    struct hasher *h = hasher_find(s, u.id);
+    if (h && !h->finishing) hasher_drop(s, u.id);
+    pthread_mutex_unlock(&s->lock);
   }
+}
+
+int dh_upload_new(struct store *s, struct upload *u) {
+  unsigned char id[16];
+  if (!dh_random(id, sizeof id)) return STORE_FAILED;
+  for (size_t i = 0; i < sizeof id; i++) snprintf(u->id + 2 * i, 3, "%02x", id[i]);
+  uploads_expire(s);
+  u->place = s->folder ? 0 : (int64_t)db_arena_take(s, (uint64_t)u->size);
+  return db_exec(db_get(s), ST_UPLOAD_ADD, "titiiii", u->id, u->repo, u->sha256, u->size, u->part, u->place,
+                 u->expires);
 }
 
 /* The hash of the whole: the one that was made on the way, or all over again. With the lock held. */
@@ -243,9 +247,10 @@ static struct hasher *finish_begin(struct store *s, const struct upload *u) {
   return h;
 }
 
-static void finish_end(struct store *s, const struct upload *u) {
+static void finish_end(struct store *s, const struct upload *u, struct hasher *h, bool gone) {
   pthread_mutex_lock(&s->lock);
-  hasher_drop(s, u->id);
+  h->finishing = false;
+  if (gone) hasher_drop(s, u->id);
   pthread_cond_broadcast(&s->hashed);
   pthread_mutex_unlock(&s->lock);
 }
@@ -387,6 +392,7 @@ int dh_upload_finish(struct store *s, const struct upload *u, const json_t *part
   struct hasher *h = finish_begin(s, u);
   if (!h) return STORE_FAILED;
   int rc = upload_complete(s, u, h, parts, problem);
-  finish_end(s, u);
+  struct upload left;
+  finish_end(s, u, h, dh_upload_find(s, u->id, &left) != STORE_OK);
   return rc;
 }
