@@ -272,13 +272,14 @@ struct hf_send {
   struct hf_repo repo;
   const char *revision, *endpoint, *token_url;
   uint32_t width;             /* files at once, 0: the runtime's */
+  uint32_t first_item;        /* progress events count from here */
   struct hf_send_file *files; /* the caller's; strings live until hf_send returns */
   uint32_t count;
   const char *adapters;       /* names, comma separated, in order; NULL: by score */
   void *arg;
   /* open: the bytes of file i, as a source that hf_send closes. Optional: part: the server has this part (the file's etags
    * hold its name already). refresh: the target was refused: fill in another; HF_PENDING: the server has the file. done:
-   * file i has ended (once per file, one at a time); a non-zero answer cancels the rest. */
+   * file i has ended (once per file, several at the same time); a non-zero answer cancels the rest. */
   hf_status (*open)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, struct hf_source **);
   hf_status (*part)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, uint32_t part);
   hf_status (*refresh)(hf_call *, void *arg, struct hf_send_file *, uint32_t i);

@@ -17,7 +17,7 @@ struct send {
   struct hf_tr_file **files;
   struct hf_tr_batch tr;
   struct hf_adapters adapters;
-  pthread_mutex_t lock, telling;
+  pthread_mutex_t lock;
   uint32_t next;
   hf_status failed; /* of done(): ends the batch */
 };
@@ -42,7 +42,7 @@ static void fill(struct send *b, uint32_t i) {
 static void emit(hf_call *c, struct send *b, uint32_t i, uint32_t type, bool whole) {
   const struct hf_send_file *f = &b->s->files[i];
   struct hf_event e = {
-      .struct_size = sizeof e, .type = type, .item = i, .done = whole ? f->size : 0, .total = f->size, .text = f->path};
+      .struct_size = sizeof e, .type = type, .item = b->s->first_item + i, .done = whole ? f->size : 0, .total = f->size, .text = f->path};
   hf_call_emit(c, &e);
 }
 
@@ -51,9 +51,7 @@ static hf_status end(hf_call *c, struct send *b, uint32_t i, hf_status st) {
   if (st == HF_OK) emit(c, b, i, HF_EV_END, true);
   b->jobs[i].state = JOB_ENDED;
   if (!b->s->done) return HF_OK;
-  pthread_mutex_lock(&b->telling);
   answer = b->s->done(c, b->s->arg, &b->s->files[i], i, st);
-  pthread_mutex_unlock(&b->telling);
   if (answer != HF_OK) {
     pthread_mutex_lock(&b->lock);
     if (b->failed == HF_OK) b->failed = answer;
@@ -190,7 +188,6 @@ static void send_free(struct send *b) {
   hf_mem_free(b->jobs);
   hf_mem_free(b->files);
   pthread_mutex_destroy(&b->lock);
-  pthread_mutex_destroy(&b->telling);
 }
 
 static bool prepare(struct send *b) {
@@ -222,7 +219,6 @@ hf_status hf_send(hf_call *c, const struct hf_send *s) {
   struct send b = {.s = s};
   if (s->count == 0) return HF_OK;
   pthread_mutex_init(&b.lock, NULL);
-  pthread_mutex_init(&b.telling, NULL);
   hf_adapters_init(&b.adapters);
   hf_status st = prepare(&b) ? HF_OK : hf_call_failf(c, HF_ENOMEM, "no memory to send %u files", s->count);
   uint32_t width = s->width ? s->width : (uint32_t)hf_config_int(c->rt, "HF_WORKERS", 8);

@@ -30,7 +30,7 @@ struct hf_hub {
 
 /* The modules of the pack, one per file of rows. */
 extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin,
-    hf_hub_tasks_repos;
+    hf_hub_tasks_repos, hf_hub_tasks_upload;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
   {                                                                                                  \
     .m = HF_MODULE(hf_tasks, HF_KIND_TASKS, name_, summary_, HF_THREADS_ANY, 10, 0), .tasks = rows_, \
@@ -81,6 +81,8 @@ struct hf_hub_req {
   const char *range;        /* "bytes=0-99"; NULL: all */
   const void *body;
   size_t body_len;
+  struct hf_source *source;                     /* the body instead, all of it */
+  struct hf_table headers;                      /* rows: struct hf_kv; at most 8 more */
   uint32_t tries, timeout_ms, redirects, flags; /* redirects 0: 20; HF_HTTP_* */
   bool identity, stay;                          /* identity: no compression; stay: a redirect is the answer */
 };

@@ -10,8 +10,9 @@ static hf_status load(const struct hf_host *host, void **state) {
   return HF_OK;
 }
 
-static const struct hf_module *const modules[] = {&hf_hub_tasks_auth.m, &hf_hub_tasks_download.m, &hf_hub_tasks_info.m,
-                                                  &hf_hub_tasks_plugin.m, &hf_hub_tasks_repos.m};
+static const struct hf_module *const modules[] = {&hf_hub_tasks_auth.m,  &hf_hub_tasks_download.m,
+                                                  &hf_hub_tasks_info.m,  &hf_hub_tasks_plugin.m,
+                                                  &hf_hub_tasks_repos.m, &hf_hub_tasks_upload.m};
 
 HF_PLUGIN("hub", "0.1.0", "Apache-2.0", "Operations of the Hugging Face Hub", load, NULL, modules,
           {HF_KIND_TASKS, 10, 0, "hub-download", "download"});

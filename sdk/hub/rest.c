@@ -12,6 +12,8 @@
 #define HF_JSON_DEPTH 64
 #define HF_PAGES_MAX  100000
 
+enum { HF_HEADERS_MORE = 8 };
+
 static const struct hf_kv *header_row(const struct hf_http_resp *resp, uint32_t i) {
   return (const struct hf_kv *)(const void *)((const char *)resp->headers.rows + (size_t)i * resp->headers.stride);
 }
@@ -56,11 +58,13 @@ hf_status hf_hub_send(struct hf_hub *hub, const struct hf_hub_req *r, struct hf_
   TRY(hf_hub_ready(hub));
   char id[37];
   hf_hub_uuid(id);
-  struct hf_kv headers[4] = {{"x-amzn-trace-id", id}};
+  struct hf_kv headers[4 + HF_HEADERS_MORE] = {{"x-amzn-trace-id", id}};
   uint32_t n = 1;
   if (r->type) headers[n++] = (struct hf_kv){"content-type", r->type};
   if (r->range) headers[n++] = (struct hf_kv){"range", r->range};
   if (r->identity) headers[n++] = (struct hf_kv){"accept-encoding", "identity"};
+  for (uint32_t i = 0; i < r->headers.count && i < HF_HEADERS_MORE; i++)
+    headers[n++] = *(const struct hf_kv *)(const void *)((const char *)r->headers.rows + (size_t)i * r->headers.stride);
   struct hf_http_req req = {.struct_size = sizeof req,
                             .flags = r->flags | (r->identity ? HF_HTTP_NO_DECODE : 0),
                             .method = r->method,
@@ -68,6 +72,8 @@ hf_status hf_hub_send(struct hf_hub *hub, const struct hf_hub_req *r, struct hf_
                             .headers = HF_TABLE_N(headers, n),
                             .body = r->body,
                             .body_len = r->body_len,
+                            .body_src = r->source,
+                            .body_src_len = r->source ? r->source->size : 0,
                             .tries = r->tries,
                             .timeout_ms = r->timeout_ms,
                             .max_redirects = r->stay        ? 0

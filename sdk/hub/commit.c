@@ -1,0 +1,470 @@
+/* commit.c - a commit from its operations: questions 256 files a time while the next files are being read, large files sent in
+ * groups while the next group is hashed, the commit itself, which exists whole or not at all.
+ * A large one becomes several where that was allowed: what is committed stays, and the next run finds it unchanged. */
+#include "commit.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GROUPS = 2, FILES_MOST = 1000, FILES_LEAST = 20 };
+#define GROUP_BYTES   ((uint64_t)8 << 30)
+#define REGULAR_BYTES ((uint64_t)100 << 20)
+
+/* Large files that are asked for and sent together, beside everything else. */
+struct group {
+  struct run *run;
+  struct hf_hub_op *ops[HF_WINDOW];
+  uint32_t count, first;
+  uint64_t bytes;
+  hf_jobs *jobs; /* NULL: not running */
+};
+
+struct run {
+  struct hf_hub_commit *k;
+  struct hf_hub_op **ops;  /* of the commit that is being collected */
+  uint32_t count, changed; /* operations; of which are not unchanged */
+  uint64_t regular;
+  struct group groups[GROUPS];
+  uint32_t filling, large; /* group that collects; large files so far */
+  uint32_t commits, left_out;
+  const char *revision;
+};
+
+static hf_status no_memory(hf_call *c) {
+  return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory for a commit; commit fewer files at once.");
+}
+
+/* ---- checks --------------------------------------------------------------------------------------------------------------- */
+
+hf_status hf_hub_commit_check(struct hf_hub_commit *k) {
+  hf_call *c = k->hub->call;
+  size_t n = k->parent ? strlen(k->parent) : 0;
+  TRY(hf_hub_check_repo(c, k->repo.id));
+  TRY(hf_hub_check_type(c, k->repo.type));
+  if (k->parent && (n < 5 || n > 40 || strspn(k->parent, "0123456789abcdefABCDEF") != n))
+    return hf_hub_fail(c, HF_EINVAL, "ValueError",
+                       "`parent_commit` is not a valid commit OID. It must match the following regex: "
+                       "re.compile('[A-Fa-f0-9]{5,40}')");
+  if (!k->message || !*k->message)
+    return hf_hub_fail(c, HF_EINVAL, "ValueError", "`commit_message` can't be empty, please pass a value.");
+  json_t *message = json_string(k->message), *description = json_string(k->description ? k->description : "");
+  bool good = message && description;
+  json_decref(message);
+  json_decref(description);
+  if (!good)
+    return hf_hub_fail(c, HF_EINVAL, "ValueError", "The commit's message and description must be UTF-8; check them.");
+  if (!k->description) k->description = "";
+  return HF_OK;
+}
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && !strcmp(text + n - m, end);
+}
+
+static void warn(struct hf_hub_commit *k, const char *format, const char *path) {
+  const char *at = strstr(format, "%s");
+  hf_hub_log(k->hub, HF_LOG_WARNING, "UserWarning: %.*s%s%s", (int)(at - format), format, path, at + 2);
+}
+
+static int by_path(const void *a, const void *b) {
+  return strcmp((*(struct hf_hub_op *const *)a)->path, (*(struct hf_hub_op *const *)b)->path);
+}
+
+/* One path added twice: the reference warns and goes on. */
+static void warn_of_twins(struct hf_hub_commit *k, struct hf_hub_op **adds, uint32_t count) {
+  if (count) qsort(adds, count, sizeof *adds, by_path);
+  for (uint32_t i = 1; i < count; i++)
+    if (!strcmp(adds[i - 1]->path, adds[i]->path))
+      warn(k,
+           "About to update multiple times the same file in the same commit: '%s'. This can cause undesired "
+           "inconsistencies in your repo.",
+           adds[i]->path);
+}
+
+/* Additions by path: the first that is not before `key`. */
+static uint32_t lower_bound(struct hf_hub_op **adds, uint32_t count, const char *key, size_t len) {
+  uint32_t low = 0, high = count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (strncmp(adds[middle]->path, key, len) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Deleted first and added then is what is wanted; the other way round is not. */
+static void judge_deletion(struct hf_hub_commit *k, struct hf_hub_op *deletion, struct hf_hub_op **adds,
+                           uint32_t count) {
+  size_t n = strlen(deletion->path);
+  bool warned = false, folder = deletion->kind == HF_OP_DELETE_FOLDER;
+  while (n && deletion->path[n - 1] == '/') n--;
+  for (uint32_t i = lower_bound(adds, count, deletion->path, n); i < count; i++) {
+    const char *path = adds[i]->path;
+    if (strncmp(path, deletion->path, n) != 0) break;
+    if (path[n] && path[n] != '/') continue;
+    adds[i]->flags |= HF_OP_DELETED_TOO;
+    if (warned || adds[i] > deletion) continue;
+    warned = true;
+    warn(k,
+         folder ? "About to delete a folder containing files that have just been updated within the same commit: '%s'. "
+                  "This can cause undesired inconsistencies in your repo."
+                : "About to delete a file that have just been updated within the same commit: '%s'. This can cause "
+                  "undesired inconsistencies in your repo.",
+         deletion->path);
+  }
+}
+
+hf_status hf_hub_ops_judge(struct hf_hub_commit *k) {
+  static const char *const data[] = {".arrow", ".parquet"};
+  struct hf_hub_op **adds = calloc(k->ops.count + 1, sizeof *adds);
+  uint32_t count = 0;
+  if (!adds) return no_memory(k->hub->call);
+  for (uint32_t i = 0; i < k->ops.count; i++) {
+    struct hf_hub_op *op = &k->ops.rows[i];
+    if (op->kind != HF_OP_ADD) continue;
+    adds[count++] = op;
+    for (size_t d = 0; d < HF_COUNT(data) && strcmp(k->repo.type, "dataset"); d++)
+      if (ends_with(op->path, data[d]))
+        hf_hub_log(k->hub, HF_LOG_WARNING,
+                   "UserWarning: It seems that you are about to commit a data file (%s) to a %s repository. You are "
+                   "sure this is intended? If you are trying to upload a dataset, please set `repo_type='dataset'` or "
+                   "`--repo-type=dataset` in a CLI.",
+                   op->path, k->repo.type);
+  }
+  warn_of_twins(k, adds, count);
+  for (uint32_t i = 0; i < k->ops.count; i++)
+    if (k->ops.rows[i].kind == HF_OP_DELETE_FILE || k->ops.rows[i].kind == HF_OP_DELETE_FOLDER)
+      judge_deletion(k, &k->ops.rows[i], adds, count);
+  free(adds);
+  return HF_OK;
+}
+
+/* ---- the commit itself ------------------------------------------------------------------------------------------------------- */
+
+static bool is_left_out(const struct hf_hub_op *op) {
+  return op->kind == HF_OP_ADD && (op->flags & (HF_OP_IGNORED | HF_OP_UNCHANGED));
+}
+
+static const char *message_of(struct run *r) {
+  return r->commits ? hf_hub_text(r->k->hub->call, "%s (part %u)", r->k->message, r->commits + 1) : r->k->message;
+}
+
+/* ".../discussions/7": its ref takes the commits that follow. */
+static hf_status follow_pull(struct run *r) {
+  const char *slash = r->k->pr_url ? strrchr(r->k->pr_url, '/') : NULL;
+  if (!slash || !isdigit((unsigned char)slash[1])) return HF_OK;
+  r->revision = hf_hub_text(r->k->hub->call, "refs/pr/%.18s", slash + 1);
+  return r->revision ? HF_OK : HF_ENOMEM;
+}
+
+static hf_status read_answer(struct run *r, const json_t *raw) {
+  struct hf_hub_commit *k = r->k;
+  hf_call *c = k->hub->call;
+  const char *url = hf_hub_get(raw, "commitUrl"), *oid = hf_hub_get(raw, "commitOid"),
+             *pr = hf_hub_get(raw, "pullRequestUrl");
+  if (!url || !oid)
+    return hf_hub_fail(c, HF_EPROTO, NULL, "The Hub did not say which commit it made; look at %s.", k->repo.id);
+  k->url = hf_host()->intern(c, url, SIZE_MAX);
+  k->oid = hf_host()->intern(c, oid, SIZE_MAX);
+  if (pr && k->create_pr && !k->pr_url) k->pr_url = hf_host()->intern(c, pr, SIZE_MAX);
+  k->committed = true;
+  if (!k->url || !k->oid) return HF_ENOMEM;
+  return k->create_pr && !r->commits ? follow_pull(r) : HF_OK;
+}
+
+static hf_status post(struct run *r, struct hf_hub_op *const *ops, uint32_t count, json_t **raw) {
+  struct hf_hub_commit *k = r->k;
+  hf_call *c = k->hub->call;
+  struct hf_source *body;
+  const char *url = hf_hub_api_url(k->hub, &k->repo), *rev = hf_hub_quote(c, r->revision, ""), *message = message_of(r);
+  url =
+      url && rev ? hf_hub_text(c, "%s/commit/%s%s", url, rev, k->create_pr && !r->commits ? "?create_pr=1" : "") : NULL;
+  if (!url || !message) return HF_ENOMEM;
+  TRY(hf_hub_commit_body(c, message, k->description, r->commits ? NULL : k->parent, ops, count, &body));
+  hf_status st = hf_hub_json(
+      k->hub, &(struct hf_hub_req){.method = "POST", .url = url, .type = "application/x-ndjson", .source = body}, raw);
+  body->close(body);
+  return st;
+}
+
+/* The reference's words behind some errors. */
+static hf_status explain(struct run *r, hf_status st, bool deletes) {
+  hf_call *c = r->k->hub->call;
+  const struct hf_error *e = hf_host()->error(c);
+  const char *more = NULL;
+  if (!e) return st;
+  if (hf_hub_error_is(e, "RemoteEntryNotFoundError") && deletes && e->message &&
+      strstr(e->message, "A file with this name doesn't exist"))
+    more =
+        "\nMake sure to differentiate file and folder paths in delete operations with a trailing '/' or using "
+        "`is_folder=True/False`.";
+  struct hf_error copy;
+  if (!more || hf_hub_error_keep(c, &copy) != HF_OK) return st;
+  hf_host()->clear(c);
+  copy.message = hf_hub_text(c, "%s%s", copy.message, more);
+  return hf_host()->fail(c, &copy);
+}
+
+/* For one commit, says the server. */
+static bool too_much(hf_call *c) {
+  const struct hf_error *e = hf_host()->error(c);
+  return e && (e->http_status == 413 || e->http_status == 504);
+}
+
+static hf_status commit_ops(struct run *r, struct hf_hub_op *const *ops, uint32_t count) {
+  json_t *raw = NULL;
+  bool deletes = false;
+  for (uint32_t i = 0; i < count; i++)
+    deletes |= ops[i]->kind == HF_OP_DELETE_FILE || ops[i]->kind == HF_OP_DELETE_FOLDER;
+  hf_status st = post(r, ops, count, &raw);
+  if (st != HF_OK && r->k->split && !deletes && count > FILES_LEAST && too_much(r->k->hub->call)) {
+    hf_hub_log(r->k->hub, HF_LOG_WARNING, "Commit of %u files failed. Retrying in smaller chunks.", count);
+    hf_host()->clear(r->k->hub->call);
+    TRY(commit_ops(r, ops, count / 2));
+    return commit_ops(r, ops + count / 2, count - count / 2);
+  }
+  if (st == HF_OK) st = read_answer(r, raw);
+  json_decref(raw);
+  if (st == HF_OK) r->commits++;
+  return st == HF_OK ? st : explain(r, st, deletes);
+}
+
+/* ---- groups of large files ----------------------------------------------------------------------------------------------------- */
+
+static hf_status group_run(hf_call *c, void *arg) {
+  struct group *g = arg;
+  TRY(hf_hub_hash_rest(g->run->k, c, g->ops, g->count));
+  return hf_hub_lfs_send(g->run->k, c, g->ops, g->count, g->first);
+}
+
+static hf_status group_join(struct group *g) {
+  hf_status st = g->jobs ? hf_host()->jobs_join(g->jobs) : HF_OK;
+  g->jobs = NULL;
+  g->count = 0;
+  g->bytes = 0;
+  return st;
+}
+
+/* The group that collects starts; the other one collects next, when it has ended. */
+static hf_status group_start(struct run *r) {
+  struct group *g = &r->groups[r->filling];
+  if (!g->count) return HF_OK;
+  TRY(hf_host()->jobs_open(r->k->hub->call, 2, &g->jobs));
+  hf_status st = hf_host()->spawn(g->jobs, group_run, g);
+  r->filling = (r->filling + 1) % GROUPS;
+  TRY(st);
+  return group_join(&r->groups[r->filling]);
+}
+
+static hf_status group_add(struct run *r, struct hf_hub_op *op) {
+  struct group *g = &r->groups[r->filling];
+  if (!g->count) g->first = r->large;
+  g->ops[g->count++] = op;
+  g->bytes += op->stamp.size;
+  r->large++;
+  return g->count == HF_WINDOW || g->bytes >= GROUP_BYTES ? group_start(r) : HF_OK;
+}
+
+static hf_status give_up(hf_call *c, void *arg) {
+  (void)c, (void)arg;
+  return HF_ECANCELED;
+}
+
+/* Ends what runs, after something else has failed. */
+static void groups_stop(struct run *r) {
+  for (uint32_t i = 0; i < GROUPS; i++)
+    if (r->groups[i].jobs) hf_host()->spawn(r->groups[i].jobs, give_up, NULL);
+  for (uint32_t i = 0; i < GROUPS; i++) group_join(&r->groups[i]);
+}
+
+static hf_status groups_finish(struct run *r) {
+  TRY(group_start(r));
+  for (uint32_t i = 0; i < GROUPS; i++) TRY(group_join(&r->groups[i]));
+  return HF_OK;
+}
+
+/* ---- collecting ------------------------------------------------------------------------------------------------------------------ */
+
+static int by_place(const void *a, const void *b) {
+  const struct hf_hub_op *x = *(struct hf_hub_op *const *)a, *y = *(struct hf_hub_op *const *)b;
+  return x < y ? -1 : x > y;
+}
+
+static hf_status flush(struct run *r) {
+  uint32_t n = 0;
+  TRY(groups_finish(r));
+  for (uint32_t i = 0; i < r->count; i++) {
+    struct hf_hub_op *op = r->ops[i];
+    if (hf_hub_op_unchanged(op)) op->flags |= HF_OP_UNCHANGED;
+    if (op->kind == HF_OP_COPY && op->copy->was && op->copy->is && !strcmp(op->copy->was, op->copy->is) &&
+        !(op->flags & HF_OP_DELETED_TOO))
+      op->flags |= HF_OP_UNCHANGED;
+    bool unchanged = op->flags & HF_OP_UNCHANGED;
+    r->left_out += unchanged;
+    if (!is_left_out(op) && !unchanged) r->ops[n++] = op;
+  }
+  r->count = 0;
+  r->regular = 0;
+  if (n) qsort(r->ops, n, sizeof *r->ops, by_place);
+  return n ? commit_ops(r, r->ops, n) : HF_OK;
+}
+
+static bool full(const struct run *r) {
+  return r->k->split && (r->count >= FILES_MOST || r->regular >= REGULAR_BYTES);
+}
+
+static hf_status collect(struct run *r, struct hf_hub_op *op) {
+  r->ops[r->count++] = op;
+  if (op->kind != HF_OP_ADD || (op->flags & HF_OP_IGNORED)) return HF_OK;
+  if (op->mode == HF_MODE_LFS) return group_add(r, op);
+  r->regular += op->stamp.size;
+  return HF_OK;
+}
+
+struct ahead { /* the window that is read while the one before is asked for */
+  struct hf_hub_commit *k;
+  struct hf_hub_op *ops[HF_WINDOW];
+  uint32_t count;
+};
+
+static hf_status read_ahead(hf_call *c, void *arg) {
+  struct ahead *a = arg;
+  return hf_hub_hash_begin(a->k, c, a->ops, a->count);
+}
+
+/* The next additions that must be asked about, from *at on. */
+static void next_window(struct hf_hub_commit *k, uint32_t *at, struct ahead *a) {
+  a->k = k;
+  a->count = 0;
+  for (; *at < k->ops.count && a->count < HF_WINDOW; ++*at) {
+    struct hf_hub_op *op = &k->ops.rows[*at];
+    if (op->kind == HF_OP_ADD && !(op->flags & HF_OP_UNCHANGED)) a->ops[a->count++] = op;
+  }
+}
+
+static hf_status window(struct run *r, struct ahead *a) {
+  TRY(hf_hub_preupload(r->k, a->ops, a->count));
+  for (uint32_t i = 0; i < a->count; i++) {
+    free(a->ops[i]->sample);
+    a->ops[i]->sample = NULL;
+  }
+  uint32_t regular = 0;
+  struct hf_hub_op *rest[HF_WINDOW];
+  for (uint32_t i = 0; i < a->count; i++)
+    if (a->ops[i]->mode == HF_MODE_REGULAR) rest[regular++] = a->ops[i];
+  TRY(hf_hub_hash_rest(r->k, r->k->hub->call, rest, regular));
+  for (uint32_t i = 0; i < a->count; i++) {
+    TRY(collect(r, a->ops[i]));
+    if (full(r)) TRY(flush(r));
+  }
+  return HF_OK;
+}
+
+static hf_status additions(struct run *r) {
+  struct ahead two[2];
+  uint32_t at = 0, n = 0;
+  next_window(r->k, &at, &two[0]);
+  if (two[0].count) TRY(read_ahead(r->k->hub->call, &two[0]));
+  for (; two[n].count; n = !n) {
+    struct ahead *next = &two[!n];
+    hf_jobs *jobs = NULL;
+    next_window(r->k, &at, next);
+    if (next->count) {
+      TRY(hf_host()->jobs_open(r->k->hub->call, 1, &jobs));
+      hf_status spawned = hf_host()->spawn(jobs, read_ahead, next);
+      if (spawned != HF_OK) return hf_host()->jobs_join(jobs), spawned;
+    }
+    hf_status st = window(r, &two[n]), read = jobs ? hf_host()->jobs_join(jobs) : HF_OK;
+    TRY(st);
+    TRY(read);
+  }
+  return HF_OK;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------------------------- */
+
+static hf_status read_special(struct hf_hub_commit *k) {
+  static const struct {
+    const char *path;
+    size_t most;
+  } texts[] = {{"README.md", 16 << 20}, {".gitignore", 4 << 20}};
+  for (uint32_t i = 0; i < k->ops.count; i++) {
+    struct hf_hub_op *op = &k->ops.rows[i];
+    const char *text;
+    size_t len;
+    if (op->kind != HF_OP_ADD) continue;
+    if (!k->card_checked && !strcmp(op->path, texts[0].path)) {
+      TRY(hf_hub_op_text(k->hub->call, op, texts[0].most, &text, &len));
+      TRY(hf_hub_check_card(k->hub, k->repo.type, text, len));
+      k->card_checked = true;
+    }
+    if (!k->gitignore && !strcmp(op->path, texts[1].path)) {
+      TRY(hf_hub_op_text(k->hub->call, op, texts[1].most, &text, &len));
+      k->gitignore = text;
+    }
+  }
+  return HF_OK;
+}
+
+static hf_status nothing_to_do(struct run *r) {
+  struct hf_hub_commit *k = r->k;
+  hf_call *c = k->hub->call;
+  json_t *raw;
+  hf_hub_log(k->hub, HF_LOG_WARNING,
+             "No files have been modified since last commit. Skipping to prevent empty commit.");
+  TRY(hf_hub_info(k->hub, &k->repo, k->revision, NULL, &raw));
+  const char *sha = hf_hub_get(raw, "sha");
+  bool model = !strcmp(k->repo.type, "model");
+  k->oid = sha ? hf_host()->intern(c, sha, SIZE_MAX) : "None";
+  json_decref(raw);
+  k->url = k->oid ? hf_hub_text(c, "%s/%s%s%s/commit/%s", k->hub->endpoint, model ? "" : k->repo.type,
+                                model ? "" : "s/", k->repo.id, k->oid)
+                  : NULL;
+  return k->url ? HF_OK : HF_ENOMEM;
+}
+
+static uint32_t count_kind(const struct hf_hub_commit *k, uint8_t kind) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < k->ops.count; i++) n += k->ops.rows[i].kind == kind;
+  return n;
+}
+
+static hf_status run_all(struct run *r) {
+  struct hf_hub_commit *k = r->k;
+  uint32_t adds = count_kind(k, HF_OP_ADD), known = adds ? hf_hub_hash_recall(k) : 0;
+  TRY(read_special(k));
+  if (adds > HF_WINDOW && known >= adds / 2) TRY(hf_hub_compare_tree(k));
+  for (uint32_t i = 0; i < k->ops.count; i++) {
+    struct hf_hub_op *op = &k->ops.rows[i];
+    r->left_out += op->kind == HF_OP_ADD && (op->flags & HF_OP_UNCHANGED);
+    if (op->kind == HF_OP_DELETE_FILE || op->kind == HF_OP_DELETE_FOLDER) r->ops[r->count++] = op;
+  }
+  TRY(additions(r));
+  if (count_kind(k, HF_OP_COPY)) TRY(hf_hub_copies(k));
+  for (uint32_t i = 0; i < k->ops.count; i++)
+    if (k->ops.rows[i].kind == HF_OP_COPY) r->ops[r->count++] = &k->ops.rows[i];
+  TRY(flush(r));
+  if (r->left_out)
+    hf_hub_log(k->hub, HF_LOG_INFO, "Removing %u file(s) from commit that have not changed.", r->left_out);
+  if (r->commits > 1) hf_hub_log(k->hub, HF_LOG_INFO, "Upload completed in %u commits.", r->commits);
+  return r->commits ? HF_OK : nothing_to_do(r);
+}
+
+hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
+  struct run r = {.k = k, .revision = k->revision};
+  for (uint32_t i = 0; i < GROUPS; i++) r.groups[i].run = &r;
+  TRY(hf_hub_ops_judge(k));
+  r.ops = calloc(k->ops.count + 1, sizeof *r.ops);
+  if (!r.ops) return no_memory(k->hub->call);
+  k->hashes = hf_hub_hashes_open(k->hub->call);
+  hf_status st = run_all(&r);
+  if (st != HF_OK) groups_stop(&r);
+  hf_hub_hashes_close(k->hashes);
+  k->hashes = NULL;
+  free(r.ops);
+  return st;
+}
