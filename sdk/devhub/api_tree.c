@@ -79,12 +79,22 @@ void dh_tree(struct request *r) {
   dh_reply_json(r, 200, page.rows);
 }
 
+/* Clients copy LFS files to another repo only when they have a Xet hash. This server has no Xet storage: the name it gives
+ * here is made from the content's hash, and means something to lfs-files/duplicate alone. */
+static void copy_name_add(json_t *row, const struct entry *e) {
+  char seed[80], name[65];
+  snprintf(seed, sizeof seed, "xet %s", e->blob.sha256);
+  if (dh_sha256(seed, strlen(seed), name)) json_object_set_new(row, "xetHash", json_string(name));
+}
+
 static bool path_info(struct request *r, json_t *rows, const char *path, bool expand) {
   struct entry e;
   if (!path || !dh_path_valid(path) || json_array_size(rows) >= PATHS_MAX) return true;
   int rc = dh_store_entry(r->server->store, r->commit.tree, path, &e);
   if (rc != STORE_OK) return rc == STORE_NONE;
-  return json_array_append_new(rows, entry_json(&e, expand)) == 0;
+  json_t *row = entry_json(&e, expand);
+  if (e.lfs) copy_name_add(row, &e);
+  return json_array_append_new(rows, row) == 0;
 }
 
 /* application/x-www-form-urlencoded paths=..&paths=..&expand=true, or the same as JSON. */

@@ -9,6 +9,8 @@ static const char help[] =
     "Usage: hf-devhub COMMAND [OPTIONS]\n\n"
     "  serve   [--port 0] [--data DIR | --memory] [--host 127.0.0.1] [--cdn-port 0] [--token NAME:TOKEN[:scopes]]...\n"
     "          [--ready-file FILE] [--log FILE] [--threads N] [--cdn-seconds 3600] [--resolve-cache]\n"
+    "          [--upload-seconds 3600] [--part-size 64MiB] [--lfs-threshold 10MB] [--log-bodies SIZE]\n"
+    "          [--rate-limit COUNT/SECONDS] [--rate-headers both]\n"
     "  add     (--data DIR | --url URL) REPO_ID [PATH | --generate SPEC] [--type model|dataset|space|kernel]\n"
     "          [--revision main] [--tag NAME] [--title TEXT] [--path-in-repo DIR] [--private | --public] [--gated "
     "[auto|manual]]\n"

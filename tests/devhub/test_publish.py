@@ -114,6 +114,9 @@ class Publish(unittest.TestCase):
         api.create_commit(repo, [CommitOperationDelete("a/"), CommitOperationAdd("d.txt", b"d")], commit_message="3")
         self.assertEqual(self.files(repo), ["c/x.bin", "c/y.txt", "d.txt"])
         self.assertEqual((self.content(repo, "c/x.bin"), self.content(repo, "c/y.txt")), (b"lfs", b"plain"))
+        other = self.repo("ops-copy")
+        api.create_commit(other, [CommitOperationCopy("c/x.bin", "far.bin", src_repo_id=repo, src_repo_type="model"), CommitOperationCopy("c/y.txt", "far.txt", src_repo_id=repo, src_repo_type="model")], commit_message="from " + repo)
+        self.assertEqual((self.content(other, "far.bin"), self.content(other, "far.txt")), (b"lfs", b"plain"))
         with self.assertRaises(HfHubHTTPError) as e:
             api.create_commit(repo, [CommitOperationAdd("e", b"e")], commit_message="4", parent_commit=head)
         self.assertEqual(e.exception.response.status_code, 412)
