@@ -12,6 +12,7 @@ struct hub {
   struct hf_leases leases;
   bool durable;
   bool share;          /* the shared store may be used */
+  bool offline;        /* nothing is tidied up either */
   _Atomic int links;   /* symbolic links: 1 work, 0 do not, -1 not known yet; set after the first real try */
   _Atomic bool tagged; /* CACHEDIR.TAG is there */
 };
@@ -23,6 +24,7 @@ hf_status hub_name_check(hf_call *, const struct hf_name *);
 const char *hub_path(hf_call *, const struct hub *,
                      const char *rel); /* absolute, in the call's arena; NULL: no memory */
 void hub_tag(struct hub *);
+void hub_seen(struct hub *, const char *folder); /* left-overs of this repo are looked for when the store is closed */
 /* Takes a folder name apart; false when it is no repo's. id: room for the name. */
 bool hub_repo_of(const char *folder, const char **type, char id[HUB_FOLDER_ROOM]);
 

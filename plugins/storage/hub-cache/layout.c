@@ -73,6 +73,11 @@ const char *hub_path(hf_call *c, const struct hub *hub, const char *rel) {
   return out;
 }
 
+void hub_seen(struct hub *hub, const char *folder) {
+  char dir[HF_NAME_ROOM];
+  if (!hub->offline && hf_format(dir, sizeof dir, ".locks/%s", folder)) hf_place_know(hub->root, dir, false);
+}
+
 void hub_tag(struct hub *hub) {
   if (atomic_exchange(&hub->tagged, true)) return;
   struct hf_dir *d = hf_dir_get(hub->root, "", true);

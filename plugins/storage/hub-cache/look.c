@@ -41,6 +41,7 @@ hf_status hub_find(hf_call *c, void *store, const struct hf_name *name, hf_slot 
   TRY(hub_name_check(c, name));
   TRY(hub_folder(c, &name->repo, folder));
   TRY(hub_rel(c, hub, rel, "%s/snapshots/%s/%s", folder, name->commit, name->path));
+  hub_seen(hub, folder);
   int fd = hf_root_look_file(hub->root, rel, O_PATH, &st);
   if (fd >= 0) {
     close(fd);

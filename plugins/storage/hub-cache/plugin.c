@@ -41,6 +41,7 @@ static hf_status hub_open(hf_call *c, const char *uri, void **store) {
   hub->durable = !durability || strcmp(durability, "none");
   hub->links = hf_flag_option(c, "HF_HUB_DISABLE_SYMLINKS") ? 0 : -1;
   hub->share = !hf_flag_option(c, "HF_HUB_DISABLE_SHARED_BLOBS") && !hf_flag_option(c, "HF_HUB_DISABLE_XET");
+  hub->offline = hf_flag_option(c, "HF_HUB_OFFLINE");
   *store = hub;
   return HF_OK;
 }
@@ -92,6 +93,7 @@ static const struct hf_param keys[] = {
      .env = "HF_HUB_DISABLE_SHARED_BLOBS",
      .type = HF_P_BOOL},
     {.name = "HF_HUB_DISABLE_XET", .help = "Do without Xet.", .env = "HF_HUB_DISABLE_XET", .type = HF_P_BOOL},
+    {.name = "HF_HUB_OFFLINE", .help = "Look only: nothing is tidied up.", .env = "HF_HUB_OFFLINE", .type = HF_P_BOOL},
     {.name = "durability",
      .help = "What a success survives: a power cut, or only the end of the process.",
      .deflt = "full",

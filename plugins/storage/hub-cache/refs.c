@@ -138,6 +138,7 @@ hf_status hub_tree_get(hf_call *c, void *store, const struct hf_repo *repo, cons
   struct showing s = {.hub = store};
   char rel[HF_PATH_ROOM], folder[HUB_FOLDER_ROOM];
   TRY(tree_rel(c, s.hub, repo, commit, rel, folder));
+  hub_seen(s.hub, folder);
   hf_format(s.snapshot, sizeof s.snapshot, "%s/snapshots/%s", folder, commit);
   return hf_tree_load(c, s.hub->root, rel, shown, &s, slot);
 }

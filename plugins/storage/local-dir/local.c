@@ -47,6 +47,7 @@ static hf_status local_find(hf_call *c, void *store, const struct hf_name *name,
   struct local_meta m;
   struct stat st;
   TRY(local_path_check(c, name->path));
+  hf_place_know(l->root, LOCAL_PARTS, false);
   if (!local_stat(l, name->path, &st)) {
     if (errno == EACCES) return hf_root_fail(c, l->root, errno, "look at", name->path);
     return H->failf(c, HF_ENOTFOUND, "%s is not in the folder.", name->path);
@@ -106,6 +107,7 @@ static hf_status local_tree_get(hf_call *c, void *store, const struct hf_repo *r
   char rel[HF_PATH_ROOM];
   (void)repo;
   TRY(tree_rel(c, commit, rel));
+  hf_place_know(s.local->root, LOCAL_PARTS, false); /* left-overs are looked for when the store is closed */
   return hf_tree_load(c, s.local->root, rel, shown, &s, slot);
 }
 

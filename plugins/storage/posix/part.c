@@ -292,6 +292,19 @@ hf_status hf_part_move(hf_call *c, struct hf_part *p, struct hf_dir *to, const c
   return err ? part_fail(c, p, err, "publish") : HF_OK;
 }
 
+/* Once the file is published, other unfinished copies of it that nobody holds are worth nothing. */
+static bool drop_other(void *arg, const char *name, unsigned char type) {
+  const struct hf_part *p = arg;
+  if (type != DT_DIR || strncmp(name, "p.", 2) || !strcmp(name + 2, p->id)) return true;
+  bool local = hf_root_is_local(p->leases->root);
+  if (!strcmp(name, KEPT) || hf_ident_judge(name + 2, local) == HF_HOLDER_DEAD) {
+    int kd = hf_key_open(p->leases->root, p->dir, p->key, false);
+    if (kd >= 0) hf_tree_remove(kd, name);
+    if (kd >= 0) close(kd);
+  }
+  return true;
+}
+
 static void end_partial(struct hf_part *p, bool keep) {
   char mine[HF_IDENT_ROOM + 2], rel[HF_NAME_ROOM];
   struct stat st;
@@ -311,6 +324,7 @@ static void end_partial(struct hf_part *p, bool keep) {
       unlinkat(kd, rel, 0);
       unlinkat(kd, mine, AT_REMOVEDIR);
     }
+    if (p->moved) hf_dir_each(kd, drop_other, p);
     close(kd);
   }
   pthread_mutex_lock(&p->leases->lock);
