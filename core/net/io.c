@@ -155,6 +155,7 @@ static void detach(struct exchange *x, CURLcode code) {
 
 static void start(struct exchange *x) {
   x->attached = true;
+  x->fd = x->framing_fd = CURL_SOCKET_BAD;
   atomic_store(&x->touched_ns, stack_now_ns());
   if (curl_multi_add_handle(x->stack->multi, x->easy) == CURLM_OK) return;
   x->attached = false;
@@ -209,7 +210,9 @@ static void read_mail(struct stack *s) {
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
   struct stack *s = arg;
-  (void)easy;
+  struct exchange *x = NULL;
+  if (what & CURL_POLL_IN) curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+  if (x != NULL) x->fd = fd;
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(s->epoll, EPOLL_CTL_DEL, fd, NULL);
     return 0;

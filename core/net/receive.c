@@ -2,8 +2,12 @@
  * send out of chunks that the worker filled. When the worker is behind, reading pauses until it has caught up.
  * A refusal is noted in the exchange and stops curl. */
 #include <ctype.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "stack.h"
 
@@ -86,7 +90,10 @@ size_t receive_header(char *data, size_t one, size_t len, void *arg) {
   pthread_mutex_lock(&x->lock);
   bool trailer = x->head_ready;
   pthread_mutex_unlock(&x->lock);
-  if (trailer) return whole;
+  if (trailer) { /* nobody reads them, but curl keeps them */
+    x->trailer_bytes += whole;
+    return x->trailer_bytes <= HEADER_LINE_MAX ? whole : refuse(x, HF_EPROTO, "the answer does not end");
+  }
   if (len > HEADER_LINE_MAX) return refuse(x, HF_EPROTO, "the answer has a header line of more than 64 KiB");
   while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == '\r')) len--;
   if (x->head_status == 0 || (len >= 5 && memcmp(data, "HTTP/", 5) == 0)) {
@@ -182,6 +189,35 @@ size_t send_body(char *to, size_t one, size_t room, void *arg) {
   return done;
 }
 
+/* ---- what is neither ------------------------------------------------------------------------------------------------ */
+
+/* Bytes of a chunked body that are framing reach no callback: chunk sizes, extensions. The kernel counts what came over the
+ * connection; a server that sends far more than it says costs time until somebody gives up. HTTP/1 only: there an exchange
+ * has the connection to itself. */
+static bool is_framing(struct exchange *x) {
+  struct tcp_info info;
+  socklen_t len = sizeof(info);
+  curl_socket_t fd = x->fd;
+  int unread = 0;
+  uint64_t now = stack_now_ns();
+  if (now - x->framing_ns < FRAMING_NS) return false;
+  x->framing_ns = now;
+  long version = 0;
+  curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version);
+  if (version != CURL_HTTP_VERSION_1_1 && version != CURL_HTTP_VERSION_1_0) return false;
+  memset(&info, 0, sizeof(info));
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) return false;
+  uint64_t came = info.tcpi_bytes_received, body = x->seen_down > 0 ? (uint64_t)x->seen_down : 0;
+  if (x->framing_fd != fd || came < x->framing_base) {
+    x->framing_fd = fd;
+    x->framing_base = came;
+  }
+  if (ioctl(fd, FIONREAD, &unread) != 0 || unread < 0) return false;
+  came -= x->framing_base;
+  came -= came < (uint64_t)unread ? came : (uint64_t)unread;
+  return came > FRAMING_FREE && came / 4 > body;
+}
+
 int note_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up) {
   struct exchange *x = arg;
   (void)down_all, (void)up_all;
@@ -190,5 +226,5 @@ int note_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up
     x->seen_up = up;
     touch(x);
   }
-  return 0;
+  return is_framing(x) ? (refuse(x, HF_EPROTO, "the answer is mostly framing and hardly any content"), 1) : 0;
 }

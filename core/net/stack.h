@@ -14,6 +14,8 @@
 #define HEADER_LINE_MAX  ((size_t)64 * 1024)
 #define HEADER_BYTES_MAX ((size_t)1024 * 1024)
 #define HEADER_COUNT_MAX 256u
+#define FRAMING_NS       20000000u                   /* how often framing is looked at */
+#define FRAMING_FREE     ((uint64_t)8 * 1024 * 1024) /* headers, what waits in the kernel, handshakes */
 
 /* A piece of body on its way between the I/O thread and a worker. */
 struct chunk {
@@ -83,6 +85,9 @@ struct exchange {
   uint32_t head_status, head_count;
   curl_off_t seen_down, seen_up;
   uint64_t decoded;
+  size_t trailer_bytes;
+  curl_socket_t fd, framing_fd;      /* the connection, and whose bytes were looked at */
+  uint64_t framing_base, framing_ns; /* bytes on the connection when it was first looked at; when it was last */
   struct chunk *sending;
 
   _Atomic uint64_t touched_ns; /* last time that bytes moved */

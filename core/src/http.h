@@ -10,6 +10,7 @@
 #define HTTP_HOPS_MAX            32u
 #define HTTP_BODY_MAX            ((uint64_t)64 * 1024 * 1024)
 #define HTTP_ERROR_BODY_MAX      ((uint64_t)1024 * 1024)
+#define HTTP_ENDLESS_MAX         ((uint64_t)1024 * 1024 * 1024) /* of a file whose length nobody knows */
 #define HTTP_DROP_MAX            ((uint64_t)64 * 1024) /* read of a body that nobody wants, to keep the connection */
 
 struct http_head { /* of one answer; one block of memory */

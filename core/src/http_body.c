@@ -153,6 +153,9 @@ hf_status http_body_plan(struct http *h, bool redirects) {
     h->place = BODY_SINK;
     return plan_sink(h);
   }
+  bool wants_hop = h->req.max_redirects == 0 && http_header(&h->head, "location") != NULL;
+  if (h->req.dst != NULL && status < 400 && !wants_hop)
+    return fail(h, HF_EPROTO, false, "status %u was sent instead of a file", (unsigned)status);
   if (success && h->req.on_data != NULL) {
     h->place = BODY_FN;
     return HF_OK;
@@ -177,6 +180,8 @@ static hf_status add_sink(struct http *h, const char *data, size_t len) {
     if (!h->stop_at_end) return fail(h, HF_EPROTO, false, "more bytes were sent than announced");
     len = (size_t)h->expect;
   }
+  if (h->expect == HF_SIZE_UNKNOWN && h->begin + h->got + len > HTTP_ENDLESS_MAX)
+    return fail(h, HF_EPROTO, false, "a file of unknown length grew beyond what is accepted");
   if (len > 0) {
     struct hf_iov iov = {data, len};
     TRY(h->req.dst->writev(h->call, h->req.dst, h->begin + h->got, &iov, 1));

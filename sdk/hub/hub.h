@@ -85,10 +85,14 @@ struct hf_hub_req {
   struct hf_table headers;                      /* rows: struct hf_kv; at most 8 more */
   uint32_t tries, timeout_ms, redirects, flags; /* redirects 0: 20; HF_HTTP_* */
   bool identity, stay;                          /* identity: no compression; stay: a redirect is the answer */
+  hf_status (*on_data)(hf_call *, void *, const void *, size_t); /* the body as it arrives, NULL: into the answer */
+  void *on_data_arg;
 };
 hf_status hf_hub_send(struct hf_hub *, const struct hf_hub_req *, struct hf_http_resp *);
 /* The same, and the body parsed: at most 64 MiB, 64 levels. *json is the caller's. */
 hf_status hf_hub_json(struct hf_hub *, const struct hf_hub_req *, json_t **json);
+/* scan.c: a short string member of an object of any size; "" when it is not there. */
+hf_status hf_hub_scan(struct hf_hub *, const struct hf_hub_req *, const char *member, const char **value);
 hf_status hf_hub_parse(hf_call *, const char *text, size_t len, const char *url, json_t **json);
 /* All items of a paginated listing; fn non-OK stops with that status (HF_PENDING: enough, no error). */
 typedef hf_status (*hf_hub_item_fn)(void *arg, json_t *item);
@@ -151,6 +155,8 @@ json_t *hf_hub_without_null(const json_t *); /* a copy without null members, at 
 
 /* ---- repos.c: one repo ------------------------------------------------------------------------------------------------------------ */
 
+/* The commit of a revision: the same request, nothing kept of the answer. "" when it names none. */
+hf_status hf_hub_sha(struct hf_hub *, const struct hf_repo *, const char *revision, const char **sha);
 hf_status hf_hub_info(struct hf_hub *, const struct hf_repo *, const char *revision, const char *expand, json_t **raw);
 hf_status hf_hub_tree(struct hf_hub *, const struct hf_repo *, const char *revision, const char *path, bool recursive,
                       bool expand, hf_hub_item_fn, void *);

@@ -23,6 +23,12 @@ hf_status hf_hub_info(struct hf_hub *hub, const struct hf_repo *repo, const char
   return hf_hub_json(hub, &(struct hf_hub_req){.url = url, .tries = 1}, raw);
 }
 
+hf_status hf_hub_sha(struct hf_hub *hub, const struct hf_repo *repo, const char *revision, const char **sha) {
+  const char *url = hf_hub_api_url(hub, repo), *quoted = hf_hub_quote(hub->call, revision, "");
+  if (url && quoted) url = hf_hub_text(hub->call, "%s/revision/%s", url, quoted);
+  return url && quoted ? hf_hub_scan(hub, &(struct hf_hub_req){.url = url, .tries = 1}, "sha", sha) : HF_ENOMEM;
+}
+
 hf_status hf_hub_tree(struct hf_hub *hub, const struct hf_repo *repo, const char *revision, const char *path,
                       bool recursive, bool expand, hf_hub_item_fn fn, void *arg) {
   hf_call *c = hub->call;

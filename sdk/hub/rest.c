@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HF_JSON_MAX   (64u << 20)
-#define HF_JSON_DEPTH 64
-#define HF_PAGES_MAX  100000
+#define HF_JSON_MAX    (64u << 20)
+#define HF_JSON_DEPTH  64
+#define HF_PAGES_MAX   100000
+#define HF_PAGES_EMPTY 16 /* one after the other */
 
 enum { HF_HEADERS_MORE = 8 };
 
@@ -79,6 +80,8 @@ hf_status hf_hub_send(struct hf_hub *hub, const struct hf_hub_req *r, struct hf_
                             .max_redirects = r->stay        ? 0
                                              : r->redirects ? r->redirects
                                                             : 20,
+                            .on_data = r->on_data,
+                            .on_data_arg = r->on_data_arg,
                             .max_body = HF_JSON_MAX};
   *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
   hf_status st = hf_host()->http(hub->call, &req, resp);
@@ -146,14 +149,16 @@ static const char *next_page(hf_call *c, const char *base, const char *link) {
 }
 
 hf_status hf_hub_pages(struct hf_hub *hub, const char *url, hf_hub_item_fn fn, void *arg) {
+  uint32_t empty = 0;
   for (uint32_t page = 0; url; page++) {
-    if (page == HF_PAGES_MAX)
+    if (page == HF_PAGES_MAX || empty == HF_PAGES_EMPTY)
       return hf_hub_fail(hub->call, HF_EPROTO, NULL, "The listing at %s does not end; check HF_ENDPOINT.", url);
     struct hf_http_resp resp;
     json_t *items, *item;
     size_t i;
     TRY(hf_hub_send(hub, &(struct hf_hub_req){.url = url}, &resp));
     TRY(hf_hub_parse(hub->call, resp.body, resp.body_len, url, &items));
+    empty = json_array_size(items) ? 0 : empty + 1;
     hf_status st = json_is_array(items) ? HF_OK
                                         : hf_hub_fail(hub->call, HF_EPROTO, NULL,
                                                       "The answer of %s is no list; check HF_ENDPOINT.", url);
@@ -317,7 +322,9 @@ hf_status hf_hub_say(hf_out *out, hf_call *c, uint32_t what, const char *text) {
 }
 
 const char *hf_hub_get(const json_t *object, const char *key) {
-  return json_string_value(json_object_get(object, key));
+  json_t *v = json_object_get(object, key);
+  const char *text = json_string_value(v);
+  return text && strlen(text) == json_string_length(v) ? text : NULL; /* cut at a NUL it would be another name */
 }
 
 struct listing {

@@ -23,11 +23,9 @@ struct snap {
 /* ---- what there is ------------------------------------------------------------------------------------------------- */
 
 static hf_status ask_commit(struct snap *n) {
-  json_t *raw;
-  TRY(hf_hub_info(n->hub, &n->w->repo, n->w->revision, NULL, &raw));
-  const char *sha = hf_hub_get(raw, "sha");
-  n->commit = hf_hub_is_commit(sha) ? hf_host()->intern(n->hub->call, sha, 40) : NULL;
-  json_decref(raw);
+  const char *sha;
+  TRY(hf_hub_sha(n->hub, &n->w->repo, n->w->revision, &sha));
+  n->commit = hf_hub_is_commit(sha) ? sha : NULL;
   if (n->commit) return HF_OK;
   return hf_hub_fail(n->hub->call, HF_EPROTO, NULL,
                      "The Hub does not say which commit '%s' of %s is; check HF_ENDPOINT.", n->w->revision,

@@ -208,8 +208,20 @@ START_TEST(planted_links_are_not_followed) {
 END_TEST
 
 START_TEST(some_places_are_not_for_files) {
-  static const char *const bad[] = {".git/hooks/post-checkout", "sub/.GIT/config",
-                                    ".cache/huggingface/download/x.metadata", ".cache/huggingface"};
+  static const char *const bad[] = {".git/hooks/post-checkout",
+                                    "sub/.GIT/config",
+                                    ".cache/huggingface/download/x.metadata",
+                                    ".cache/huggingface",
+                                    ".CACHE/HuggingFace/x",
+                                    ".cache/huggingface./x",
+                                    ".cache\\huggingface\\x",
+                                    ".git /config",
+                                    ".git...",
+                                    "a/.git::$INDEX_ALLOCATION/x",
+                                    "GIT~1/config",
+                                    ".g\u200cit/config",
+                                    "a\\.git\\config",
+                                    ".cac\u00adhe/huggingface/x"};
   for (size_t i = 0; i < HF_COUNT(bad); i++) {
     struct hf_ingest in = kit_what(bad[i], ETAG, 1);
     struct hf_sink *sink;
@@ -217,6 +229,9 @@ START_TEST(some_places_are_not_for_files) {
   }
   kit_put(store, ".gitattributes", ETAG, "fine");
   kit_put(store, ".github/x", ETAG, "fine");
+  kit_put(store, ".cache/other", ETAG, "fine");
+  kit_put(store, "a/.cache/huggingface/x", ETAG, "fine");
+  kit_put(store, ".gitx", ETAG, "fine");
 }
 END_TEST
 

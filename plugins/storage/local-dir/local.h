@@ -21,6 +21,7 @@ struct local_meta { /* what a .metadata file says */
 };
 
 /* ---- meta.c ---- */
+bool local_reserved(const char *path); /* reserved.c: git's or ours, in any spelling */
 hf_status local_path_check(hf_call *, const char *path);
 /* Path of a book-keeping file of path: suffix ".metadata" or ".lock". */
 hf_status local_book(hf_call *, const char *path, const char *suffix, char rel[HF_PATH_ROOM]);

@@ -5,16 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #define META_BYTES 4096
 
 hf_status local_path_check(hf_call *c, const char *path) {
-  bool ok = hf_path_safe(path) && strncmp(path, LOCAL_BOOK "/", sizeof LOCAL_BOOK) && strcmp(path, LOCAL_BOOK);
-  for (const char *p = path; ok && p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) /* a hook there would be run */
-    ok = strncasecmp(p, ".git", 4) || (p[4] && p[4] != '/');
+  bool ok = hf_path_safe(path) && !local_reserved(path); /* a hook or a note there would be acted on */
   return ok ? HF_OK
             : H->failf(c, HF_EINVAL, "A file with this path is not written into a folder: %s.", path ? path : "");
 }
