@@ -131,6 +131,7 @@ static const struct {
     {"/good", FILE_SIZE, 500, HF_SIZE_UNKNOWN, "bytes=500-", 0},
     {"/good", HF_SIZE_UNKNOWN, 500, HF_SIZE_UNKNOWN, "bytes=500-", 0},
     {"/calls-it-200", FILE_SIZE, 10, 20, "bytes=10-29", 0},
+    {"/bare", FILE_SIZE, 10, 20, "bytes=10-29", HF_HTTP_BARE_PART},
     {"/ignores", FILE_SIZE, 10, 20, "bytes=10-29", HF_HTTP_WHOLE_OK},
     {"/ignores", FILE_SIZE, 99000, HF_SIZE_UNKNOWN, "bytes=99000-", HF_HTTP_WHOLE_OK},
     {"/ignores-unsized", FILE_SIZE, 10, 20, "bytes=10-29", HF_HTTP_WHOLE_OK},

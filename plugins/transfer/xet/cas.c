@@ -1,0 +1,327 @@
+/* cas.c - token, requests, width, and the list of CAS servers that failed in this run.
+ * The token route answers with headers, or with the same in JSON. One renewal is under way at a time; who comes meanwhile
+ * waits for it and uses what it brought.
+ * The width grows while more transfers at once bring more bytes per second, and halves when one fails. */
+#include "cas.h"
+#include "format/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+  RENEW_BEFORE = 60, /* seconds */
+  FIRST_CONNECT_MS = 3000,
+  FIRST_SILENCE_MS = 4500,
+  WIDTH_FIRST = 4,
+  BAD_MOST = 16,
+  ORIGIN_MOST = 300
+};
+#define ROUND_BYTES ((uint64_t)64 << 20)
+#define URL_MOST    2048
+
+/* ---- servers that failed ---- */
+
+static pthread_mutex_t bad_lock = PTHREAD_MUTEX_INITIALIZER;
+static char bad_hosts[BAD_MOST][ORIGIN_MOST];
+static unsigned bad_count;
+
+static bool is_bad(const char *url) {
+  bool found = false;
+  pthread_mutex_lock(&bad_lock);
+  for (unsigned i = 0; i < bad_count && i < BAD_MOST; i++) found |= !strcmp(bad_hosts[i], url);
+  pthread_mutex_unlock(&bad_lock);
+  return found;
+}
+
+static void remember_bad(const char *url) {
+  if (strlen(url) >= ORIGIN_MOST || is_bad(url)) return;
+  pthread_mutex_lock(&bad_lock);
+  strncpy(bad_hosts[bad_count++ % BAD_MOST], url, ORIGIN_MOST - 1);
+  pthread_mutex_unlock(&bad_lock);
+}
+
+/* ---- life ---- */
+
+static void new_session_id(char out[37]) {
+  uint8_t b[16];
+  struct timespec t;
+  if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b) memset(b, 0x5a, sizeof b);
+  clock_gettime(CLOCK_REALTIME, &t);
+  uint64_t ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+  for (int i = 0; i < 6; i++) b[i] = (uint8_t)(ms >> (40 - 8 * i));
+  b[6] = (uint8_t)(0x70 | (b[6] & 15)); /* UUID version 7 */
+  b[8] = (uint8_t)(0x80 | (b[8] & 63));
+  char *at = out;
+  for (int i = 0; i < 16; i++)
+    at += snprintf(at, 37 - (size_t)(at - out), "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", (unsigned)b[i]);
+}
+
+hf_status xet_cas_init(hf_call *c, struct xet_cas *s, const struct hf_tr_batch *batch, const char *fixed_option,
+                       uint32_t most) {
+  *s = (struct xet_cas){.batch = batch, .width = WIDTH_FIRST < most ? WIDTH_FIRST : most, .width_most = most};
+  const char *fixed = xet_host->option(c, fixed_option);
+  unsigned long n = fixed ? strtoul(fixed, NULL, 10) : 0;
+  if (n > 0 && n <= 64) {
+    s->fixed = true;
+    s->width = s->width_most = (uint32_t)n;
+  }
+  pthread_mutex_init(&s->lock, NULL);
+  pthread_condattr_t clock;
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_cond_init(&s->changed, &clock);
+  pthread_condattr_destroy(&clock);
+  new_session_id(s->session_id);
+  return HF_OK;
+}
+
+void xet_cas_free(struct xet_cas *s) {
+  while (s->grant) {
+    struct xet_grant *g = s->grant;
+    s->grant = g->older;
+    if (g->bearer) memset(g->bearer, 0, strlen(g->bearer));
+    free(g->bearer);
+    free(g->url);
+    free(g);
+  }
+  pthread_cond_destroy(&s->changed);
+  pthread_mutex_destroy(&s->lock);
+}
+
+/* ---- the token ---- */
+
+static const char *header(const struct hf_http_resp *r, const char *name) {
+  for (uint32_t i = 0; i < r->headers.count; i++) {
+    const struct hf_kv *kv = (const void *)((const char *)r->headers.rows + (size_t)i * r->headers.stride);
+    if (!strcasecmp(kv->key, name)) return kv->value;
+  }
+  return NULL;
+}
+
+struct answer {
+  char url[URL_MOST], token[8192];
+  uint64_t expires;
+};
+
+static bool from_headers(const struct hf_http_resp *r, struct answer *a) {
+  const char *url = header(r, "x-xet-cas-url"), *token = header(r, "x-xet-access-token");
+  const char *expires = header(r, "x-xet-token-expiration");
+  if (!url || !token || !expires || strlen(url) >= sizeof a->url || strlen(token) >= sizeof a->token) return false;
+  memcpy(a->url, url, strlen(url) + 1);
+  memcpy(a->token, token, strlen(token) + 1);
+  a->expires = strtoull(expires, NULL, 10);
+  return true;
+}
+
+static bool from_body(const struct hf_http_resp *r, struct answer *a) {
+  struct xet_json j = {.p = r->body, .end = (const char *)r->body + r->body_len};
+  char name[32];
+  int have = 0;
+  for (xet_json_open(&j, '{'); xet_json_key(&j, name, sizeof name);) {
+    if (!strcmp(name, "casUrl"))
+      have |= xet_json_string(&j, a->url, sizeof a->url);
+    else if (!strcmp(name, "accessToken"))
+      have |= xet_json_string(&j, a->token, sizeof a->token) << 1;
+    else if (!strcmp(name, "exp"))
+      have |= xet_json_number(&j, &a->expires) << 2;
+    else
+      xet_json_skip(&j);
+  }
+  return have == 7 && !j.bad;
+}
+
+static bool is_loopback(const char *url) {
+  static const char *const hosts[] = {"http://127.", "http://localhost", "http://[::1]"};
+  for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+    if (!strncasecmp(url, hosts[i], strlen(hosts[i]))) return true;
+  return false;
+}
+
+/* A token must not travel in the clear where the Hub's own does not. */
+static bool acceptable(const struct xet_cas *s, const char *url) {
+  if (!strncasecmp(url, "https://", 8)) return url[8] != 0;
+  return !strncasecmp(url, "http://", 7) && (is_loopback(url) || !strncasecmp(s->batch->token_url, "http://", 7));
+}
+
+static bool printable(const char *token) {
+  for (; *token; token++)
+    if (*token <= ' ' || *token > '~') return false;
+  return true;
+}
+
+/* Under lock. */
+static hf_status renew(hf_call *c, struct xet_cas *s) {
+  struct hf_kv rows[] = {{"X-Xet-Session-Id", s->session_id}};
+  struct hf_http_req req = {.struct_size = sizeof req,
+                            .url = s->batch->token_url,
+                            .headers = HF_TABLE(rows),
+                            .flags = HF_HTTP_ANY_STATUS,
+                            .max_body = 65536};
+  struct hf_http_resp resp = {.struct_size = sizeof resp};
+  struct answer *a = xet_host->arena(c, sizeof *a);
+  if (!a) return HF_ENOMEM;
+  xet_cas_patience(s, &req);
+  TRY(xet_host->http(c, &req, &resp));
+  if (resp.status != 200) return xet_cas_refused(c, "the token route", &resp);
+  hf_status st = HF_OK;
+  if (!from_headers(&resp, a) && !from_body(&resp, a))
+    st = xet_host->failf(c, HF_EPROTO, "the token route of Xet answered with something else");
+  else if (!acceptable(s, a->url) || !printable(a->token))
+    st = xet_host->failf(c, HF_EPROTO, "the token route of Xet names a server that cannot be used");
+  for (size_t n = strlen(a->url); st == HF_OK && n && a->url[n - 1] == '/';) a->url[--n] = 0;
+  struct xet_grant *g = st == HF_OK ? calloc(1, sizeof *g) : NULL;
+  size_t room = strlen(a->token) + 8;
+  if (g) {
+    g->url = strdup(a->url);
+    g->bearer = malloc(room);
+    g->expires = a->expires;
+  }
+  if (g && g->url && g->bearer) {
+    snprintf(g->bearer, room, "Bearer %s", a->token);
+    g->older = s->grant;
+    s->grant = g;
+  } else if (st == HF_OK) {
+    if (g) free(g->url), free(g->bearer);
+    free(g);
+    st = xet_host->failf(c, HF_ENOMEM, "no memory for a Xet token");
+  }
+  memset(a, 0, sizeof *a);
+  return st;
+}
+
+/* A grant that is good for a while and is not the one that was just refused. */
+static hf_status get_grant(hf_call *c, struct xet_cas *s, const struct xet_grant *refused,
+                           const struct xet_grant **out) {
+  hf_status st = HF_OK;
+  pthread_mutex_lock(&s->lock);
+  uint64_t now = (uint64_t)time(NULL);
+  if (!s->grant || s->grant == refused || s->grant->expires < now + RENEW_BEFORE) {
+    const struct xet_grant *before = s->grant;
+    st = renew(c, s);
+    /* What is left of the old one may still do. */
+    if (st != HF_OK && before && before != refused && before->expires > now) {
+      xet_host->clear(c);
+      st = HF_OK;
+    }
+  }
+  *out = s->grant;
+  pthread_mutex_unlock(&s->lock);
+  return st;
+}
+
+/* ---- requests ---- */
+
+void xet_cas_patience(struct xet_cas *s, struct hf_http_req *req) {
+  if (atomic_load(&s->bytes)) return;
+  req->tries = 1;
+  req->connect_ms = FIRST_CONNECT_MS;
+  req->timeout_ms = FIRST_SILENCE_MS;
+}
+
+hf_status xet_cas_refused(hf_call *c, const char *what, const struct hf_http_resp *r) {
+  char text[200];
+  uint32_t s = r->status;
+  snprintf(text, sizeof text, "%s answered with status %u", what, s);
+  return xet_host->fail(c, &(struct hf_error){.struct_size = sizeof(struct hf_error),
+                                              .code = s == 401 || s == 403 ? HF_EAUTH
+                                                      : s == 404           ? HF_ENOTFOUND
+                                                      : s == 429           ? HF_ERATELIMIT
+                                                                           : HF_EHTTP,
+                                              .http_status = s,
+                                              .retryable = s == 408 || s == 429 || s >= 500,
+                                              .request_id = header(r, "x-request-id"),
+                                              .message = text});
+}
+
+hf_status xet_cas_ask(hf_call *c, struct xet_cas *s, const char *path, const struct hf_http_req *want,
+                      struct hf_http_resp *resp) {
+  const struct xet_grant *grant = NULL;
+  for (int turn = 0;; turn++) {
+    struct hf_kv rows[8] = {{"X-Xet-Session-Id", s->session_id}};
+    uint32_t n = 2;
+    TRY(get_grant(c, s, grant, &grant));
+    TRY(xet_cas_usable(c, s));
+    rows[1] = (struct hf_kv){"Authorization", grant->bearer};
+    for (uint32_t i = 0; i < want->headers.count && n < 8; i++)
+      rows[n++] = ((const struct hf_kv *)want->headers.rows)[i];
+    char *url = xet_host->arena(c, strlen(grant->url) + strlen(path) + 1);
+    if (!url) return HF_ENOMEM;
+    memcpy(url, grant->url, strlen(grant->url));
+    memcpy(url + strlen(grant->url), path, strlen(path) + 1);
+    struct hf_http_req req = *want;
+    req.url = url;
+    req.flags |= HF_HTTP_NO_AUTH | HF_HTTP_ANY_STATUS;
+    req.headers = (struct hf_table)HF_TABLE_N(rows, n);
+    if (!req.tries && !req.timeout_ms) xet_cas_patience(s, &req);
+    TRY(xet_host->http(c, &req, resp));
+    if (resp->status != 401 || turn) return HF_OK;
+  }
+}
+
+/* ---- how many at once ---- */
+
+hf_status xet_cas_enter(hf_call *c, struct xet_cas *s) {
+  hf_status st = HF_OK;
+  pthread_mutex_lock(&s->lock);
+  while (s->active >= s->width && (st = xet_host->check(c)) == HF_OK) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_nsec += 100000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&s->changed, &s->lock, &t);
+  }
+  if (st == HF_OK) {
+    s->active++;
+    if (!s->round_ns) s->round_ns = xet_host->now_ns();
+  }
+  pthread_mutex_unlock(&s->lock);
+  return st;
+}
+
+/* Under lock. A round is so many bytes; its rate decides about the next. */
+static void judge(struct xet_cas *s, uint64_t bytes) {
+  s->round_bytes += bytes;
+  s->transfers++;
+  if (s->round_bytes < ROUND_BYTES || s->transfers < s->width) return;
+  uint64_t now = xet_host->now_ns();
+  double rate = (double)s->round_bytes / (double)(now - s->round_ns + 1);
+  if (rate > s->best_rate * 1.05) {
+    s->best_rate = rate;
+    if (s->width < s->width_most) s->width++;
+  } else if (rate < s->best_rate * 0.7) {
+    s->best_rate = rate; /* the line has become another one */
+  }
+  s->round_bytes = s->transfers = 0;
+  s->round_ns = now;
+}
+
+void xet_cas_leave(struct xet_cas *s, uint64_t bytes) {
+  pthread_mutex_lock(&s->lock);
+  s->active--;
+  if (!s->fixed && bytes) judge(s, bytes);
+  if (!s->fixed && !bytes && s->width > 1) s->width = (s->width + 1) / 2;
+  pthread_cond_broadcast(&s->changed);
+  pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- giving up ---- */
+
+void xet_cas_give_up(struct xet_cas *s) {
+  atomic_store(&s->bad, true);
+  pthread_mutex_lock(&s->lock);
+  if (s->grant) remember_bad(s->grant->url);
+  pthread_mutex_unlock(&s->lock);
+}
+
+hf_status xet_cas_usable(hf_call *c, struct xet_cas *s) {
+  bool bad = atomic_load(&s->bad);
+  pthread_mutex_lock(&s->lock);
+  if (!bad && s->grant) bad = is_bad(s->grant->url);
+  pthread_mutex_unlock(&s->lock);
+  return bad ? xet_host->failf(c, HF_ENOSYS, "the Xet server failed before and is not asked again") : HF_OK;
+}
