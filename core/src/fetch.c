@@ -209,7 +209,10 @@ static hf_status receive(hf_call *c, struct hf_batch *b, uint32_t i) {
     j->sink = j->tr.sink = NULL;
     if (st != HF_OK) {
       hf_sink_abort(sink, st != HF_EDIGEST);
-      return st;
+      if (st != HF_EDIGEST || attempt > 0 || hf_call_check(c) != HF_OK) return st;
+      hf_call_clear(c); /* an adapter that checks by itself found it out earlier */
+      hf_call_log(c, HF_LOG_WARNING, "%s arrived damaged and is fetched once more", j->tr.path);
+      continue;
     }
     hf_call *own = hf_call_branch(c);
     if (!own) {

@@ -188,6 +188,19 @@ static hf_status done(hf_call *c, void *arg, struct hf_fetch_file *f, uint32_t i
   return HF_OK;
 }
 
+static int is_xet(void *found, const struct hf_plugin_info *info) {
+  *(bool *)found |= info->kind == HF_KIND_TRANSFER && !info->refused && !strcmp(info->name, "xet");
+  return 0;
+}
+
+/* What Xet can bring may go to the store that all repos share. */
+static void mark_xet(hf_call *c, struct hf_fetch_file *files, uint32_t count) {
+  bool usable = false;
+  hf_plugin_each(hf_call_runtime(c), is_xet, &usable);
+  for (uint32_t i = 0; usable && i < count; i++)
+    if (files[i].xet_hash) files[i].flags |= HF_IN_VIA_XET;
+}
+
 hf_status hf_hub_fetch(struct hf_hub *hub, const struct hf_hub_want *w, const struct hf_hub_stores *s,
                        const char *commit, struct hf_fetch_file *files, uint32_t count, hf_hub_done_fn fn, void *arg) {
   hf_call *c = hub->call;
@@ -210,6 +223,7 @@ hf_status hf_hub_fetch(struct hf_hub *hub, const struct hf_hub_want *w, const st
                            .done = done};
   if (!fetch.token_url) return HF_ENOMEM;
   TRY(hf_hub_ready(hub));
+  mark_xet(c, files, count);
   return hf_fetch(c, &fetch);
 }
 

@@ -136,7 +136,7 @@ static hf_status receive(hf_call *c, struct block *b, uint32_t i, struct xet_str
     if (!url) return HF_ENOMEM;
     uint64_t before = x->consumed;
     struct hf_http_req req = {.struct_size = sizeof req,
-                              .flags = HF_HTTP_NO_AUTH,
+                              .flags = HF_HTTP_NO_AUTH | HF_HTTP_BARE_PART,
                               .url = url,
                               .headers = HF_TABLE(rows),
                               .dst = &x->s,

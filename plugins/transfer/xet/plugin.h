@@ -8,6 +8,7 @@
 #include <hf/transfer.h>
 
 extern const struct hf_host *xet_host;
+extern const struct hf_transfer xet_adapter;
 extern const struct hf_tasks xet_tasks;
 
 #define TRY(expr)                   \
