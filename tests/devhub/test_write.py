@@ -311,6 +311,31 @@ class Write(unittest.TestCase):
         for secret in (tokens["access_token"], tokens["refresh_token"], code["device_code"], "hf_me"):
             self.assertNotIn(secret, log)
 
+    def test_garbage(self):
+        """Whatever a body is, the answer is a refusal or a success, never a failure of the server."""
+        self.create("junk")
+        self.call("PUT", "/api/models/me/junk/settings", {"gated": "auto"})
+        opened = self.call("POST", "/api/models/me/junk/discussions", {"title": "Talk", "pullRequest": True}).json()["num"]
+        routes = ["POST /api/repos/create", "DELETE /api/repos/delete", "POST /api/repos/move", "POST /api/validate-yaml", "POST /oauth/device", "POST /oauth/token",
+                  "POST /api/complete_multipart?uploadId=x", "PUT /api/models/me/junk/settings", "POST /me/junk.git/info/lfs/objects/batch",
+                  "POST /me/junk.git/info/lfs/objects/verify", "POST /me/junk.git/info/lfs/locks", "POST /me/junk.git/info/lfs/locks/verify"]
+        routes += ["POST /api/models/me/junk/" + tail for tail in (
+            "preupload/main", "commit/main", "commit/main?create_pr=1", "branch/x", "tag/main", "super-squash/nope", "duplicate", "discussions",
+            f"discussions/{opened}/comment", f"discussions/{opened}/title", f"discussions/{opened}/status", f"discussions/{opened}/comment/zz/edit",
+            "discussions/999/merge", "user-access-request/handle", "user-access-request/grant", "lfs-files/batch", "lfs-files/duplicate", "paths-info/main")]
+        deep = "[" * 5000
+        bodies = ["", "null", "[]", "{", '{"a":', deep, '{"name":{}}', '{"name":"\\ud800"}', "\xff\xfe", "a=b&c", "%", '{"files":[1,null,{"path":5,"size":"x"}]}',
+                  '{"operation":"upload","objects":[1,{},{"oid":5,"size":-1},{"oid":"' + "a" * 64 + '","size":9223372036854775807}]}', '{"key":"header"}\n{"key":"file","value":{"content":"\\',
+                  '{"key":"header","value":{"summary":"x"}}\n{"key":"file","value":{"content":"QQ==","path":"a","content":"!"}}\n{"key":"lfsFile","value":{"path":"b","oid":"zz"}}',
+                  '{"user_code":"x","action":[]}', '{"type":"space","name":"a/b/c","sdk":7}', '{"deletions":{"sha":[1,{}]}}', '{"title":7,"status":7,"comment":7,"user":7}']
+        for route in routes:
+            method, path = route.split(" ")
+            for body in bodies:
+                with self.subTest(route=route, body=body[:40]):
+                    answer = self.call(method, path, body.encode("latin-1"))
+                    self.assertLess(answer.status, 500, answer.body)
+        self.assertEqual(self.call("GET", "/api/models/me/junk").status, 200)
+
     def test_log_of_bodies(self):
         self.create("logged")
         row = [r for r in self.hub.log() if r["path"] == "/api/repos/create" and "logged" in r.get("body", "")][-1]
