@@ -43,6 +43,11 @@ static hf_status wrong_token(hf_call *c, const char *token) {
 hf_status hf_hub_whoami(struct hf_hub *hub, const char *token, json_t **info) {
   hf_call *c = hub->call;
   struct hf_hub as;
+  if (!token || !*token)
+    return hf_hub_fail(c, HF_EAUTH, "LocalTokenNotFoundError",
+                       "Token is required to call the /whoami-v2 endpoint, but no token found. You must provide a "
+                       "token or be logged in to Hugging Face with `hf auth login` or `huggingface_hub.login`. See "
+                       "https://huggingface.co/settings/tokens.");
   TRY(hf_hub_begin(&as, c, hub->out, token, hub->library, false));
   const char *url = hf_hub_text(c, "%s/api/whoami-v2", as.endpoint);
   if (!url) return HF_ENOMEM;
@@ -104,11 +109,6 @@ static hf_status run_whoami_api(hf_call *c, void *state, const hf_args *args, hf
   (void)state;
   TRY(hf_hub_begin(&hub, c, out, NULL, NULL, false));
   if (!token) TRY(hf_token_find(&hub, &token, &from));
-  if (!token || !*token)
-    return hf_hub_fail(c, HF_EAUTH, "LocalTokenNotFoundError",
-                       "Token is required to call the /whoami-v2 endpoint, but no token found. You must provide a "
-                       "token or be logged in to Hugging Face with `hf auth login` or `huggingface_hub.login`. See "
-                       "https://huggingface.co/settings/tokens.");
   TRY(hf_hub_whoami(&hub, token, &info));
   return hf_hub_record(out, c, HF_OUT_DICT, info);
 }

@@ -173,7 +173,7 @@ static const char *reason(uint32_t status) {
               {410, "Gone"},
               {411, "Length Required"},
               {412, "Precondition Failed"},
-              {413, "Request Entity Too Large"},
+              {413, "Content Too Large"},
               {414, "Request-URI Too Long"},
               {415, "Unsupported Media Type"},
               {416, "Requested Range Not Satisfiable"},

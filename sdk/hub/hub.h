@@ -30,7 +30,7 @@ struct hf_hub {
 
 /* The modules of the pack, one per file of rows. */
 extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin,
-    hf_hub_tasks_repos, hf_hub_tasks_upload;
+    hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_upload;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
   {                                                                                                  \
     .m = HF_MODULE(hf_tasks, HF_KIND_TASKS, name_, summary_, HF_THREADS_ANY, 10, 0), .tasks = rows_, \
@@ -102,11 +102,28 @@ const char *hf_hub_header(const struct hf_http_resp *, const char *name); /* low
 const char *hf_hub_url(struct hf_hub *, const struct hf_route *, const hf_args *);
 /* Query text: grows by "key=value" quoted as a form. */
 const char *hf_hub_query(hf_call *, const char *query, const char *key, const char *value);
+/* The parts of the generic runner: question (true to `text`, unless --yes), request of the row's first route, result. */
+hf_status hf_hub_confirm(hf_call *, hf_out *, const hf_args *, const char *text);
+hf_status hf_hub_row_send(struct hf_hub *, const struct hf_task *, const hf_args *, struct hf_http_resp *);
+hf_status hf_hub_done(hf_call *, hf_out *, const struct hf_task *, const hf_args *);
+/* One request with a JSON body, not repeated; takes the body in every case (NULL: none). flags: HF_HTTP_*. */
+hf_status hf_hub_send_json(struct hf_hub *, const char *method, const char *url, json_t *body, uint32_t flags,
+                           struct hf_http_resp *);
+/* What an answer that HF_HTTP_ANY_STATUS let through would have been as an error. */
+hf_status hf_hub_raise(struct hf_hub *, const struct hf_hub_req *, const struct hf_http_resp *);
 /* The generic runner of rows without a run function. */
 hf_status hf_hub_run_row(hf_call *, void *state, const struct hf_task *, const hf_args *, hf_out *);
 hf_status hf_hub_record(hf_out *, hf_call *, uint32_t what, json_t *);      /* takes json in every case */
 hf_status hf_hub_say(hf_out *, hf_call *, uint32_t what, const char *text); /* a JSON string */
 const char *hf_hub_get(const json_t *object, const char *key);              /* string member or NULL */
+
+/* ---- env_map.c: --env, --secrets, --volume ---------------------------------------------------------------------------- */
+
+/* [{"key": .., "value": ..}] of the arguments NAME and NAME_file; *list NULL when there are none. */
+hf_status hf_hub_env_map(struct hf_hub *, const hf_args *, const char *name, json_t **list);
+hf_status hf_hub_volumes(hf_call *, const hf_args *, json_t **list);
+/* Says that a secret typed in place is seen by others. */
+void hf_hub_env_warn(hf_call *, hf_out *, const hf_args *);
 
 /* ---- errors.c ---------------------------------------------------------------------------------------------------------------- */
 

@@ -10,9 +10,19 @@ static hf_status load(const struct hf_host *host, void **state) {
   return HF_OK;
 }
 
-static const struct hf_module *const modules[] = {&hf_hub_tasks_auth.m,  &hf_hub_tasks_download.m,
-                                                  &hf_hub_tasks_info.m,  &hf_hub_tasks_plugin.m,
-                                                  &hf_hub_tasks_repos.m, &hf_hub_tasks_upload.m};
+/* One a line, by name: packs are added by many hands. */
+// clang-format off
+static const struct hf_module *const modules[] = {
+    &hf_hub_tasks_auth.m,
+    &hf_hub_tasks_download.m,
+    &hf_hub_tasks_info.m,
+    &hf_hub_tasks_plugin.m,
+    &hf_hub_tasks_repos.m,
+    &hf_hub_tasks_repos_access.m,
+    &hf_hub_tasks_repos_admin.m,
+    &hf_hub_tasks_upload.m,
+};
+// clang-format on
 
 HF_PLUGIN("hub", "0.1.0", "Apache-2.0", "Operations of the Hugging Face Hub", load, NULL, modules,
           {HF_KIND_TASKS, 10, 0, "hub-download", "download"});

@@ -224,11 +224,16 @@ static hf_status each_pair(hf_call *c, const struct hf_task *row, const char *sp
                            void *arg) {
   for (const char *p = spec; p && *p;) {
     p += strspn(p, " ");
-    size_t n = strcspn(p, " "), eq = strcspn(p, "= ");
+    size_t n = strcspn(p, " "), eq = strcspn(p, "=: ");
     if (!n) break;
     const char *key = hf_host()->intern(c, p, eq < n ? eq : n);
     const char *name = eq < n ? hf_host()->intern(c, p + eq + 1, n - eq - 1) : key;
     if (!key || !name) return HF_ENOMEM;
+    if (eq < n && p[eq] == ':') {
+      TRY(fn(c, arg, key, name, NULL));
+      p += n;
+      continue;
+    }
     uint32_t count = hf_host()->arg_count(args, name);
     const struct hf_param *param = param_of(row, name);
     for (uint32_t i = 0; i < (count ? count : 1); i++) {
@@ -284,9 +289,11 @@ static const char *path_of(struct hf_hub *hub, const struct hf_route *route, con
     bool slashes = p[1] == '+';
     const char *name = hf_host()->intern(c, p + 1 + slashes, stop - 1 - slashes);
     const char *value = name ? hf_host()->arg_str(args, name, 0) : NULL;
+    if (!value && name && (!strcmp(name, "revision") || !strcmp(name, "branch"))) value = "main";
     if (!value) return hf_hub_fail(c, HF_EINVAL, "ValueError", "The argument '%s' is missing.", name ? name : ""), NULL;
     /* a repo id is two path segments; anything else that holds "/" is one */
-    const char *quoted = hf_hub_quote(c, value, slashes || !strcmp(name, "repo_id") ? "/" : "");
+    const char *quoted =
+        hf_hub_quote(c, value, slashes || !strcmp(name, "repo_id") || !strcmp(name, "from_id") ? "/" : "");
     url = url && quoted ? hf_hub_text(c, "%s%s", url, quoted) : NULL;
     p += stop + (p[stop] == '}');
   }
@@ -340,43 +347,134 @@ static hf_status list_item(void *arg, json_t *item) {
   return hf_hub_record(l->out, l->call, HF_OUT_ITEM, json_incref(item));
 }
 
-hf_status hf_hub_run_row(hf_call *c, void *state, const struct hf_task *row, const hf_args *args, hf_out *out) {
-  struct hf_hub hub;
-  (void)state;
-  if (!row->route_count)
-    return hf_hub_fail(c, HF_ENOSYS, NULL, "The task %s has neither a function nor a route; its pack is broken.",
-                       row->name);
-  TRY(hf_hub_begin(&hub, c, out, hf_host()->arg_str(args, "token", 0), NULL, false));
-  const struct hf_route *route = &row->routes[0];
-  const char *url = url_of(&hub, row, route, args);
-  if (!url) return hf_host()->error(c) ? hf_host()->error(c)->code : HF_ENOMEM;
-  if (route->paging == HF_PAGE_LINK) {
-    struct listing l = {.call = c, .out = out};
-    if (!hf_host()->arg_int(args, "limit", &l.left)) l.left = -1;
-    TRY(hf_hub_pages(&hub, url, list_item, &l));
-    return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
+/* Text with {name} replaced by arguments; an absent one is empty. */
+static const char *filled(hf_call *c, const char *text, const hf_args *args) {
+  const char *out = "";
+  while (out && *text) {
+    size_t n = strcspn(text, "{"), stop = strcspn(text, "}");
+    out = hf_hub_text(c, "%s%.*s", out, (int)n, text);
+    if (!out || !text[n]) break;
+    const char *name = hf_host()->intern(c, text + n + 1, stop - n - 1),
+               *value = name ? hf_host()->arg_str(args, name, 0) : NULL;
+    out = hf_hub_text(c, "%s%s", out, value ? value : "");
+    text += stop + (text[stop] == '}');
   }
-  json_t *body = route->body ? json_object() : NULL, *answer = NULL;
-  hf_status st = route->body ? each_pair(c, row, route->body, args, add_member, body) : HF_OK;
-  char *text = st == HF_OK && body ? json_dumps(body, JSON_COMPACT) : NULL;
-  struct hf_http_resp resp;
+  return out;
+}
+
+hf_status hf_hub_confirm(hf_call *c, hf_out *out, const hf_args *args, const char *text) {
+  int64_t yes = 0;
+  if (hf_host()->arg_int(args, "yes", &yes) && yes) return HF_OK;
+  const char *question = filled(c, text, args);
+  return question ? hf_host()->ask(out, HF_ASK_CONFIRM, question, NULL, 0) : HF_ENOMEM;
+}
+
+hf_status hf_hub_done(hf_call *c, hf_out *out, const struct hf_task *row, const hf_args *args) {
+  json_t *result = json_object();
+  hf_status st = result ? each_pair(c, row, row->result, args, add_member, result) : HF_ENOMEM;
+  if (st == HF_OK) st = hf_hub_say(out, c, HF_OUT_MESSAGE, row->done);
+  if (st == HF_OK) return hf_hub_record(out, c, HF_OUT_RESULT, result);
+  json_decref(result);
+  return st;
+}
+
+hf_status hf_hub_raise(struct hf_hub *hub, const struct hf_hub_req *r, const struct hf_http_resp *resp) {
+  if (resp->status < 400) return HF_OK;
+  struct hf_http_req req = {.struct_size = sizeof req, .method = r->method, .url = r->url};
+  struct hf_error e = {.struct_size = sizeof e, .code = HF_EHTTP, .http_status = resp->status, .url = r->url};
+  hf_hub_http_error(hub->call, &req, resp, &e);
+  return hf_host()->fail(hub->call, &e);
+}
+
+hf_status hf_hub_send_json(struct hf_hub *hub, const char *method, const char *url, json_t *body, uint32_t flags,
+                           struct hf_http_resp *resp) {
+  char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+  hf_status st = text || !body ? HF_OK : hf_hub_fail(hub->call, HF_ENOMEM, NULL, "Out of memory.");
+  json_decref(body);
   if (st == HF_OK)
-    st = hf_hub_send(&hub,
+    st = hf_hub_send(hub,
+                     &(struct hf_hub_req){.method = method,
+                                          .url = url,
+                                          .tries = 1,
+                                          .flags = flags,
+                                          .type = text ? "application/json" : NULL,
+                                          .body = text,
+                                          .body_len = text ? strlen(text) : 0},
+                     resp);
+  free(text);
+  return st;
+}
+
+static hf_status send_route(struct hf_hub *hub, const struct hf_task *row, const char *url, const hf_args *args,
+                            struct hf_http_resp *resp) {
+  const struct hf_route *route = &row->routes[0];
+  json_t *body = route->body ? json_object() : NULL;
+  hf_status st = route->body ? each_pair(hub->call, row, route->body, args, add_member, body) : HF_OK;
+  if (st == HF_OK && route->tries == 1) return hf_hub_send_json(hub, route->method, url, body, 0, resp);
+  char *text = st == HF_OK && body ? json_dumps(body, JSON_COMPACT) : NULL;
+  if (st == HF_OK)
+    st = hf_hub_send(hub,
                      &(struct hf_hub_req){.method = route->method,
                                           .url = url,
                                           .tries = route->tries,
                                           .type = text ? "application/json" : NULL,
                                           .body = text,
                                           .body_len = text ? strlen(text) : 0},
-                     &resp);
-  if (st == HF_OK && resp.body_len) st = hf_hub_parse(c, resp.body, resp.body_len, url, &answer);
+                     resp);
   free(text);
   json_decref(body);
-  if (st != HF_OK || !answer) return st;
+  return st;
+}
+
+/* Ids of repos are checked before they become part of an address. */
+static hf_status check_ids(hf_call *c, const struct hf_task *row, const hf_args *args) {
+  static const char *const names[] = {"repo_id", "from_id", "to_id"};
+  for (size_t i = 0; i < HF_COUNT(names); i++) {
+    const char *id = param_of(row, names[i]) ? hf_host()->arg_str(args, names[i], 0) : NULL;
+    if (id) TRY(hf_hub_check_repo(c, id));
+  }
+  return HF_OK;
+}
+
+hf_status hf_hub_row_send(struct hf_hub *hub, const struct hf_task *row, const hf_args *args,
+                          struct hf_http_resp *resp) {
+  TRY(check_ids(hub->call, row, args));
+  const char *url = url_of(hub, row, &row->routes[0], args);
+  if (!url) return hf_host()->error(hub->call) ? hf_host()->error(hub->call)->code : HF_ENOMEM;
+  return send_route(hub, row, url, args, resp);
+}
+
+static hf_status record_answer(hf_call *c, hf_out *out, json_t *answer) {
   if (!json_is_array(answer)) return hf_hub_record(out, c, HF_OUT_DICT, answer);
   size_t i;
   json_t *item;
+  hf_status st = HF_OK;
   json_array_foreach(answer, i, item) if ((st = hf_hub_record(out, c, HF_OUT_ITEM, json_incref(item))) != HF_OK) break;
   json_decref(answer);
   return st == HF_OK ? hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2) : st;
+}
+
+hf_status hf_hub_run_row(hf_call *c, void *state, const struct hf_task *row, const hf_args *args, hf_out *out) {
+  struct hf_hub hub;
+  struct hf_http_resp resp;
+  json_t *answer = NULL;
+  (void)state;
+  if (!row->route_count)
+    return hf_hub_fail(c, HF_ENOSYS, NULL, "The task %s has neither a function nor a route; its pack is broken.",
+                       row->name);
+  if (row->confirm) TRY(hf_hub_confirm(c, out, args, row->confirm));
+  TRY(hf_hub_begin(&hub, c, out, hf_host()->arg_str(args, "token", 0), NULL, false));
+  if (row->routes[0].paging == HF_PAGE_LINK) {
+    struct listing l = {.call = c, .out = out};
+    TRY(check_ids(c, row, args));
+    const char *url = url_of(&hub, row, &row->routes[0], args);
+    if (!url) return hf_host()->error(c) ? hf_host()->error(c)->code : HF_ENOMEM;
+    if (!hf_host()->arg_int(args, "limit", &l.left)) l.left = -1;
+    TRY(hf_hub_pages(&hub, url, list_item, &l));
+    return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
+  }
+  TRY(hf_hub_row_send(&hub, row, args, &resp));
+  if (row->done) return hf_hub_done(c, out, row, args);
+  if (resp.body_len) TRY(hf_hub_parse(c, resp.body, resp.body_len, row->routes[0].path, &answer));
+  return answer ? record_answer(c, out, answer) : HF_OK;
 }

@@ -20,11 +20,12 @@ enum {
 };
 
 /* A REST call as data, run by the Hub pack's generic runner (row.run NULL) or used by a run function. `path` is relative
- * to the endpoint; {name} is replaced by the argument, percent-encoded ("{+name}": slashes stay). FROZEN. */
+ * to the endpoint; {name} is replaced by the argument, percent-encoded ("{+name}": slashes stay); a revision or branch that is not given is "main". FROZEN. */
 struct hf_route {
   const char *method, *path;
-  const char *query;  /* space-separated "key=arg" or "arg"; absent arguments are left out; repeated ones repeat */
-  const char *body;   /* likewise, members of a JSON object; "key=arg"; NULL: no body */
+  const char *query;  /* space-separated "key=arg", "arg" or "key:text"; absent arguments are left out; repeated ones
+                         repeat; text is sent as it stands */
+  const char *body;   /* likewise, members of a JSON object; NULL: no body */
   uint32_t paging;    /* HF_PAGE_* */
   uint32_t tries;     /* 0: the reference's retry policy for this call (1 + 5), 1: not retried */
   const void *reserved[2];
@@ -54,6 +55,10 @@ struct hf_task {            /* rows may grow */
   hf_status (*run)(hf_call *, void *state, const hf_args *, hf_out *);
   const char *since, *gone; /* version of the reference that brought or dropped it; NULL */
   const char *api;          /* space-separated HfApi method names this row stands for */
+  /* Since 1.1, for rows without a run function. {name} stands for an argument. */
+  const char *confirm;      /* asked first unless the flag "yes" is given: "Delete {repo_id}?" */
+  const char *done;         /* headline of the result, instead of the server's answer: "Repo deleted" */
+  const char *result;       /* its members: "repo_id" or "key=arg", space-separated */
 };
 
 /* Kinds of records, host->record(). */
