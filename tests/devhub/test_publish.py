@@ -1,8 +1,9 @@
 # test_publish.py - the reference client publishes to hf-devhub: its Python functions and its `hf` program.
 # HF_REFERENCE names the `hf` program; the python beside it runs this file. Without it the test is skipped (exit code 77).
-# What was uploaded is downloaded again and compared; both servers, in memory and in a folder, are used.
+# What was uploaded is downloaded again and compared. The server keeps its data in a folder.
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,10 @@ def setUpModule():
 
 
 def tearDownModule():
-    assert hub.close() == 0
+    code = hub.close()
+    shutil.rmtree(folder)
+    shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
+    assert code == 0
 
 
 def hf(*arguments, token="hf_me", code=0, home=None, **more):
