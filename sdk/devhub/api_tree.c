@@ -1,6 +1,7 @@
 /* api_tree.c - trees, paths-info, refs and commits of a repo.
  * Tree pages end with a Link to the next; its cursor is the last path, so a page costs the same wherever it starts.
  * Entries are of the commit the revision names, also when a branch moves between two pages: the cursor carries no state. */
+#include "cas.h"
 #include "server.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,15 @@
 
 enum { TREE_PAGE = 1000, TREE_PAGE_EXPANDED = 100, COMMITS_PAGE = 50, PATHS_MAX = 10000 };
 
-static json_t *entry_json(const struct entry *e, bool expand) {
+static json_t *entry_json(struct store *s, const struct entry *e, bool expand) {
+  char hash[65];
   json_t *item = json_pack("{s:s, s:s, s:I, s:s}", "type", e->directory ? "directory" : "file", "oid", e->oid, "size",
                            (json_int_t)e->size, "path", e->path);
   if (e->lfs)
     json_object_set_new(item, "lfs",
                         json_pack("{s:s, s:I, s:I}", "oid", e->blob.sha256, "size", (json_int_t)e->size, "pointerSize",
                                   (json_int_t)e->pointer));
+  if (e->lfs && dh_cas_hash(s, e->blob.sha256, hash)) json_object_set_new(item, "xetHash", json_string(hash));
   if (!expand) return item;
   json_object_set_new(item, "lastCommit",
                       json_pack("{s:s, s:s, s:o}", "id", e->changed.oid, "title", e->changed.title, "date",
@@ -27,6 +30,7 @@ static json_t *entry_json(const struct entry *e, bool expand) {
 }
 
 struct page {
+  struct store *store;
   json_t *rows;
   uint64_t limit;
   bool expand, more, last_directory;
@@ -41,12 +45,12 @@ static bool page_add(void *arg, const struct entry *e) {
   }
   memcpy(p->last, e->path, sizeof p->last);
   p->last_directory = e->directory;
-  json_t *item = entry_json(e, p->expand);
+  json_t *item = entry_json(p->store, e, p->expand);
   return item && json_array_append_new(p->rows, item) == 0;
 }
 
 void dh_tree(struct request *r) {
-  struct page page = {.expand = dh_request_flag(r, "expand")};
+  struct page page = {.store = r->server->store, .expand = dh_request_flag(r, "expand")};
   page.limit =
       page.expand ? dh_request_limit(r, TREE_PAGE_EXPANDED, TREE_PAGE) : dh_request_limit(r, TREE_PAGE, TREE_PAGE);
   struct tree_query q = {.tree = r->commit.tree, .folder = r->file, .recursive = dh_request_flag(r, "recursive")};
@@ -79,8 +83,8 @@ void dh_tree(struct request *r) {
   dh_reply_json(r, 200, page.rows);
 }
 
-/* Clients copy LFS files to another repo only when they have a Xet hash. This server has no Xet storage: the name it gives
- * here is made from the content's hash, and means something to lfs-files/duplicate alone. */
+/* Clients copy LFS files to another repo only when they have a Xet hash. For a file that is not in the Xet storage the name
+ * given here is made from the content's hash, and means something to lfs-files/duplicate alone. */
 static void copy_name_add(json_t *row, const struct entry *e) {
   char seed[80], name[65];
   snprintf(seed, sizeof seed, "xet %s", e->blob.sha256);
@@ -92,8 +96,8 @@ static bool path_info(struct request *r, json_t *rows, const char *path, bool ex
   if (!path || !dh_path_valid(path) || json_array_size(rows) >= PATHS_MAX) return true;
   int rc = dh_store_entry(r->server->store, r->commit.tree, path, &e);
   if (rc != STORE_OK) return rc == STORE_NONE;
-  json_t *row = entry_json(&e, expand);
-  if (e.lfs) copy_name_add(row, &e);
+  json_t *row = entry_json(r->server->store, &e, expand);
+  if (e.lfs && !json_object_get(row, "xetHash")) copy_name_add(row, &e);
   return json_array_append_new(rows, row) == 0;
 }
 

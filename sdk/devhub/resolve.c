@@ -1,6 +1,7 @@
 /* resolve.c - files: resolve (with the redirect of large files to the CDN origin), raw, resolve-cache, and the CDN itself.
  * A CDN URL names a blob by its hash and carries an expiry and a signature; without a good one there is 403 and XML, as
  * the storage behind a Hub answers. Large means kept by LFS. */
+#include "cas.h"
 #include "server.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,20 @@ static char *disposition(const char *path) {
   return dh_text_take(&t);
 }
 
+/* Where a file is in the content-addressed storage, and how a token for it is had. */
+static void say_xet(struct request *r, const struct entry *e) {
+  char hash[65];
+  if (!dh_cas_hash(r->server->store, e->blob.sha256, hash)) return;
+  struct text route = {0};
+  dh_origin(r, &route, ORIGIN_HUB);
+  dh_text_addf(&route, "/api/%ss/%s/xet-read-token/%s", dh_repo_type_name(r->type), r->repo.name, r->commit.oid);
+  char *url = dh_text_take(&route);
+  dh_reply_header(&r->reply, "X-Xet-Hash", "%s", hash);
+  dh_reply_header(&r->reply, "X-Xet-Refresh-Route", "%s", url ? url : "");
+  dh_reply_header(&r->reply, "Link", "<%s>; rel=\"xet-auth\"", url ? url : "");
+  free(url);
+}
+
 static void redirect_to_cdn(struct request *r, const struct entry *e) {
   char path[160];
   struct text t = {0};
@@ -63,6 +78,7 @@ static void redirect_to_cdn(struct request *r, const struct entry *e) {
   dh_reply_header(&r->reply, "X-Linked-ETag", "\"%s\"", sha256);
   dh_reply_header(&r->reply, "Accept-Ranges", "bytes");
   dh_reply_header(&r->reply, "Cache-Control", "no-store");
+  say_xet(r, e);
 }
 
 static void redirect_to_cache(struct request *r, const struct entry *e) {

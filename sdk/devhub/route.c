@@ -1,6 +1,7 @@
 /* route.c - which handler answers what: one table, one matcher, and the checks its flags ask for.
  * A repo id is one or two path segments; a revision is one (encoded) segment or an unencoded refs/pr/N, refs/convert/NAME.
  * The order of the rows decides where a path could mean two things. */
+#include "cas.h"
 #include "server.h"
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,8 @@ static const struct route routes[] = {
     {READ, "/api/resolve-cache/{types}/{repo}/{revision}/{path}", dh_resolve_cache, REV | ROUTE_GATED, 0, NULL},
     {READ, "/api/{types}", dh_list, 0, 0, NULL},
     {READ, "/api/{types}/{repo}/revision/{revision}", dh_info_revision, REV, 0, NULL},
+    {READ, "/api/{types}/{repo}/xet-read-token/{revision}", dh_cas_token, REV | ROUTE_GATED, 0, NULL},
+    {READ, "/api/{types}/{repo}/xet-write-token/{revision}", dh_cas_token, WRITE, 0, NULL},
     {READ, "/api/{types}/{repo}/tree/{revision}", dh_tree, REV, 0, NULL},
     {READ, "/api/{types}/{repo}/tree/{revision}/{path}", dh_tree, REV, 0, NULL},
     {METHOD_POST, "/api/{types}/{repo}/paths-info/{revision}", dh_paths_info, REV, LARGE, NULL},
@@ -87,6 +90,20 @@ static const struct route routes[] = {
     {READ, "/{repo}/raw/{revision}/{path}", dh_raw, REV | ROUTE_GATED, 0, NULL},
 
     {READ, "/repos/{path}", dh_cdn, ROUTE_CDN, 0, NULL},
+    {METHOD_GET, "/cas/v1/reconstructions/{name}", dh_cas_reconstruction, ROUTE_CDN, 0, NULL},
+    {METHOD_GET, "/cas/v2/reconstructions/{name}", dh_cas_reconstruction, ROUTE_CDN, 0, NULL},
+    {METHOD_GET, "/cas/v1/chunks/default/{name}", dh_cas_chunk, ROUTE_CDN, 0, NULL},
+    {METHOD_GET, "/cas/v1/chunks/default-merkledb/{name}", dh_cas_chunk, ROUTE_CDN, 0, NULL},
+    {METHOD_HEAD, "/cas/v1/files/{name}", dh_cas_size, ROUTE_CDN, 0, NULL},
+    {METHOD_POST, "/cas/v1/xorb-grants/default/{name}", dh_cas_grant, ROUTE_CDN, SMALL, NULL},
+    {METHOD_POST, "/cas/v1/xorb-commits/default/{name}/grant/{path}", dh_cas_commit, ROUTE_CDN, SMALL, NULL},
+    {METHOD_HEAD | METHOD_POST, "/cas/v1/xorbs/default/{name}", dh_cas_xorb, ROUTE_CDN, HUGE_BODY, NULL},
+    {METHOD_POST, "/cas/v1/shards", dh_cas_shard, ROUTE_CDN, HUGE_BODY, NULL},
+    {METHOD_POST, "/cas/v2/shards", dh_cas_shard, ROUTE_CDN, HUGE_BODY, NULL},
+    {METHOD_POST, "/v1/telemetry", dh_cas_telemetry, ROUTE_CDN, LARGE, NULL},
+    {METHOD_POST, "/cas/v1/telemetry", dh_cas_telemetry, ROUTE_CDN, LARGE, NULL},
+    {READ, "/xorbs/default/{name}", dh_cas_fetch, ROUTE_CDN, 0, NULL},
+    {METHOD_PUT, "/xorb-uploads/{name}", dh_cas_held, ROUTE_CDN, HUGE_BODY, NULL},
     {METHOD_PUT, "/objects/{name}/{path}", dh_upload_put, ROUTE_CDN, 0, &dh_object_stream},
     {METHOD_PUT, "/parts/{name}/{path}", dh_upload_put, ROUTE_CDN, 0, &dh_part_stream},
 };

@@ -50,6 +50,8 @@ static const char schema[] =
     " size INTEGER NOT NULL, part INTEGER NOT NULL, place INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS parts(upload TEXT NOT NULL, number INTEGER NOT NULL, etag TEXT NOT NULL,"
     " PRIMARY KEY(upload, number)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS cas(kind INTEGER NOT NULL, hash TEXT NOT NULL, other TEXT NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(kind, hash)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
 /* Run once for a folder of schema 1: its LFS files become objects of their repos. */
@@ -158,6 +160,9 @@ static const char *const statements[ST_COUNT] = {
         " JOIN commits c ON c.repo = o.repo JOIN entries e ON e.tree = c.tree AND e.blob = b.id AND e.lfs = 1"
         " WHERE o.repo = ?1 GROUP BY o.sha256",
     [ST_OBJECT_DROP] = "DELETE FROM objects WHERE repo = ?1 AND sha256 = ?2",
+    [ST_CAS] = "SELECT other, data FROM cas WHERE kind = ?1 AND hash = ?2",
+    [ST_CAS_SET] = "INSERT OR REPLACE INTO cas(kind, hash, other, data) VALUES(?1, ?2, ?3, ?4)",
+    [ST_CAS_DROP] = "DELETE FROM cas WHERE kind = ?1 AND hash = ?2",
     [ST_SETTING] = "SELECT value FROM settings WHERE key = ?1",
     [ST_SETTING_SET] = "INSERT OR REPLACE INTO settings(key, value) VALUES(?1, ?2)",
     [ST_DISCUSSION] =
