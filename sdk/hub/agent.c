@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,19 +52,22 @@ static json_t *registry_read(const char *path) {
 
 static bool registry_fresh(const char *path) {
   struct stat st;
-  return path && !stat(path, &st) && S_ISREG(st.st_mode) && time(NULL) - st.st_mtime < 24 * 3600;
+  return path && !stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > 0 && time(NULL) - st.st_mtime < 24 * 3600;
 }
 
+/* One name for the temporary, so that what a killed process left is used by the next one; the lock keeps two apart. */
 static void registry_write(hf_call *c, const char *path, json_t *root) {
-  const char *home = hf_hub_home(c);
+  const char *home = hf_hub_home(c), *temp = hf_hub_text(c, "%s.tmp", path);
+  char *text = json_dumps(root, JSON_ENSURE_ASCII);
+  struct stat mine, there;
   if (home) mkdir(home, 0777);
-  char id[37];
-  hf_hub_uuid(id);
-  const char *temp = hf_hub_text(c, "%s.%.8s.tmp", path, id);
-  int fd = temp ? open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
-  if (fd < 0) return;
-  int bad = json_dumpfd(root, fd, JSON_ENSURE_ASCII);
-  if (close(fd) || bad || rename(temp, path)) unlink(temp);
+  int fd = temp && text ? open(temp, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666) : -1;
+  bool ok = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 && lstat(temp, &there) == 0 &&
+            mine.st_ino == there.st_ino && S_ISREG(mine.st_mode);
+  size_t len = text ? strlen(text) : 0;
+  if (ok && (ftruncate(fd, 0) || write(fd, text, len) != (ssize_t)len || rename(temp, path))) unlink(temp);
+  if (fd >= 0) close(fd);
+  free(text);
 }
 
 void hf_hub_harness_renew(struct hf_hub *hub) {
