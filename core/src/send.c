@@ -1,7 +1,7 @@
 /* send.c - the dispatcher of uploads: workers take the files in order, open their sources, and give each to an adapter; when that
  * one fails, the next goes on with the parts that are still to be sent. A target that is refused is asked for again.
  * The first failure stops the rest. Files that an adapter completes only with its whole batch end after finish(). */
-#include "send.h"
+#include "adapters.h"
 
 enum { REFRESHES_MOST = 3 };
 
@@ -41,14 +41,21 @@ static void fill(struct send *b, uint32_t i) {
 
 static void emit(hf_call *c, struct send *b, uint32_t i, uint32_t type, bool whole) {
   const struct hf_send_file *f = &b->s->files[i];
-  struct hf_event e = {
-      .struct_size = sizeof e, .type = type, .item = b->s->first_item + i, .done = whole ? f->size : 0, .total = f->size, .text = f->path};
+  struct hf_event e = {.struct_size = sizeof e,
+                       .type = type,
+                       .item = b->s->first_item + i,
+                       .done = whole ? f->size : 0,
+                       .total = f->size,
+                       .text = f->path};
   hf_call_emit(c, &e);
 }
 
 static hf_status end(hf_call *c, struct send *b, uint32_t i, hf_status st) {
   hf_status answer = HF_OK;
-  if (st == HF_OK) emit(c, b, i, HF_EV_END, true);
+  if (st == HF_OK) {
+    emit(c, b, i, HF_EV_BYTES, true);
+    emit(c, b, i, HF_EV_END, true);
+  }
   b->jobs[i].state = JOB_ENDED;
   if (!b->s->done) return HF_OK;
   answer = b->s->done(c, b->s->arg, &b->s->files[i], i, st);

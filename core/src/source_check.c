@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "bytes.h"
-#include "send.h"
 
 enum { SLOTS = 32, TELL_NS = 100000000 };
 
@@ -24,7 +23,6 @@ struct check {
   pthread_mutex_t lock;
   pthread_cond_t loaded;
   uint64_t clock, done, told_ns;
-  _Atomic uint64_t moved;
   struct slot slot[SLOTS];
 };
 
@@ -114,7 +112,6 @@ static hf_status check_pread(hf_call *c, struct hf_source *s, void *buf, size_t 
     if (there) {
       memcpy((char *)buf + *got, slot->data + at, n);
       *got += n;
-      atomic_fetch_add(&k->moved, n);
     }
     pthread_mutex_lock(&k->lock);
     if (--slot->pins == 0) pthread_cond_broadcast(&k->loaded);
@@ -122,10 +119,6 @@ static hf_status check_pread(hf_call *c, struct hf_source *s, void *buf, size_t 
     TRY(st); /* one that waited for a load that failed asks again, and gets the reason itself */
   }
   return HF_OK;
-}
-
-uint64_t hf_source_moved(const struct hf_source *s) {
-  return atomic_load(&((const struct check *)s)->moved);
 }
 
 static void check_close(struct hf_source *s) {

@@ -143,7 +143,7 @@ static int write_failure(struct cli_out *out, int err) {
 
 static int finish(struct command *c, const struct hf_task *task, const char *path, hf_op *op, hf_status st) {
   int err = cli_out_end(c->out);
-  if (interrupts) {
+  if (interrupts && st != HF_OK) { /* what ended well although it was asked to stop has its result */
     say_aborted();
     return CLI_FAILED;
   }

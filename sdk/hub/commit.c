@@ -310,7 +310,7 @@ static hf_status flush(struct run *r) {
   r->count = 0;
   r->regular = 0;
   if (n) qsort(r->ops, n, sizeof *r->ops, by_place);
-  return n ? commit_ops(r, r->ops, n) : HF_OK;
+  return n && !r->k->only_send ? commit_ops(r, r->ops, n) : HF_OK;
 }
 
 static bool full(const struct run *r) {
@@ -448,6 +448,7 @@ static hf_status run_all(struct run *r) {
   for (uint32_t i = 0; i < k->ops.count; i++)
     if (k->ops.rows[i].kind == HF_OP_COPY) r->ops[r->count++] = &k->ops.rows[i];
   TRY(flush(r));
+  if (k->only_send) return HF_OK;
   if (r->left_out)
     hf_hub_log(k->hub, HF_LOG_INFO, "Removing %u file(s) from commit that have not changed.", r->left_out);
   if (r->commits > 1) hf_hub_log(k->hub, HF_LOG_INFO, "Upload completed in %u commits.", r->commits);

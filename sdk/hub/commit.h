@@ -39,7 +39,8 @@ struct hf_hub_op {
   struct hf_stamp stamp; /* size is right for every addition */
   uint8_t *sample;       /* how it begins; malloc'ed, NULL: not read, or asked already */
   uint16_t sample_len;
-  uint8_t kind, mode, flags, remote_len;
+  uint16_t flags;
+  uint8_t kind, mode, remote_len;
   uint8_t sha256[32], git[20];
   uint8_t remote[32]; /* what the repo has under this path; remote_len 0: nothing */
 };
@@ -57,6 +58,7 @@ struct hf_hub_commit {
   const char *message, *description, *parent;
   bool create_pr, split; /* split: large ones may become several commits */
   bool card_checked;     /* README.md was judged already */
+  bool only_send;        /* large files are sent, nothing is committed */
   uint32_t width;        /* files at once, 0: 8 */
   struct hf_hub_ops ops;
   struct hf_hub_hashes *hashes;   /* NULL: none */
@@ -149,6 +151,19 @@ struct hf_hub_upload {
 };
 hf_status hf_hub_upload_file(struct hf_hub_commit *, const struct hf_hub_upload *);
 hf_status hf_hub_upload_folder(struct hf_hub_commit *, const struct hf_hub_upload *);
+/* "a/b" -> "a/b/"; what is the root: "" or "./". NULL: out of memory. */
+const char *hf_hub_folder_prefix(hf_call *, const char *target);
+
+/* ---- upload_every.c ---- */
+/* Commits what changed in a folder every so many minutes until the call is cancelled. */
+struct hf_hub_schedule {
+  struct hf_repo repo;
+  const char *revision, *folder, *prefix, *token;
+  struct hf_hub_patterns patterns;
+  double minutes;
+  int private_;
+};
+hf_status hf_hub_schedule(hf_call *, hf_out *, struct hf_hub_schedule *);
 
 /* ---- commit_body.c, commit.c ---- */
 /* The body of a commit as a source of known size, read from the front. `first`: header included. */

@@ -114,10 +114,15 @@ static hf_status rest_one(hf_call *c, void *arg, uint32_t i) {
   return st;
 }
 
+/* The reference tells of every large file, and hashes it again. */
+static bool counts(const struct hf_hub_op *op) {
+  return op->mode == HF_MODE_LFS && op->local && !(op->flags & HF_OP_IGNORED);
+}
+
 hf_status hf_hub_hash_rest(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count) {
   struct task t = {.k = k, .ops = ops};
   uint32_t large = 0;
-  for (uint32_t i = 0; i < count; i++) large += lacks(ops[i]) != 0 && ops[i]->mode == HF_MODE_LFS;
+  for (uint32_t i = 0; i < count; i++) large += counts(ops[i]);
   if (large) hf_hub_log(k->hub, HF_LOG_INFO, "Computing sha256 for %u files.", large);
   hf_status st = hf_host()->parallel(c, count, HASH_WIDTH, rest_one, &t);
   hf_hub_hashes_flush(k->hashes);

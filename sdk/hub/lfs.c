@@ -3,6 +3,7 @@
  * it has are not sent; one content is sent once, whatever it is called. */
 #include "commit.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct lfs {
   uint32_t count;
   struct hf_send_file *files; /* of those that are sent */
   uint32_t *object_of, sending;
+  _Atomic uint32_t sent;
 };
 
 static const struct hf_kv lfs_headers[] = {{"accept", "application/vnd.git-lfs+json"}};
@@ -187,6 +189,17 @@ static hf_status verify(struct lfs *l, hf_call *c, struct object *o) {
                      &resp);
 }
 
+/* Any number of files but one has a bar that counts them. */
+static void tell(struct lfs *l, hf_call *c, uint32_t type, const char *text) {
+  if (l->sending == 1) return;
+  hf_host()->emit(c, &(struct hf_event){.struct_size = sizeof(struct hf_event),
+                                        .type = type,
+                                        .item = UINT32_MAX,
+                                        .done = atomic_load(&l->sent),
+                                        .total = l->sending,
+                                        .text = text});
+}
+
 static hf_status on_done(hf_call *c, void *arg, struct hf_send_file *f, uint32_t i, hf_status st) {
   struct lfs *l = arg;
   struct object *o = &l->objects[l->object_of[i]];
@@ -194,6 +207,10 @@ static hf_status on_done(hf_call *c, void *arg, struct hf_send_file *f, uint32_t
   if (st == HF_OK) st = verify(l, c, o);
   hf_hub_target_close(o->saved, st == HF_OK);
   o->saved = NULL;
+  if (st == HF_OK) {
+    atomic_fetch_add(&l->sent, 1);
+    tell(l, c, HF_EV_STATE, NULL);
+  }
   return st == HF_ECANCELED ? HF_OK : st;
 }
 
@@ -205,12 +222,7 @@ static int by_oid(const void *a, const void *b) {
 
 static hf_status send_all(struct lfs *l, uint32_t first) {
   struct hf_hub_commit *k = l->k;
-  if (l->sending > 1)
-    hf_host()->emit(l->call, &(struct hf_event){.struct_size = sizeof(struct hf_event),
-                                                .type = HF_EV_BEGIN,
-                                                .item = UINT32_MAX,
-                                                .total = l->sending,
-                                                .text = hf_hub_text(l->call, "Upload %u LFS files", l->sending)});
+  tell(l, l->call, HF_EV_BEGIN, hf_hub_text(l->call, "Upload %u LFS files", l->sending));
   struct hf_send s = {.struct_size = sizeof s,
                       .repo = k->repo,
                       .revision = k->revision,
@@ -224,7 +236,9 @@ static hf_status send_all(struct lfs *l, uint32_t first) {
                       .part = on_part,
                       .refresh = on_refresh,
                       .done = on_done};
-  return hf_send(l->call, &s);
+  hf_status st = hf_send(l->call, &s);
+  tell(l, l->call, HF_EV_END, NULL);
+  return st;
 }
 
 static void plan(struct lfs *l) {
@@ -256,6 +270,12 @@ static void gather(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, 
     if (!strcmp(sorted[i - 1]->oid, sorted[i]->oid)) sorted[i]->known = true; /* sent under the other's name */
 }
 
+static uint32_t large_count(struct hf_hub_op *const *ops, uint32_t count) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < count; i++) n += !(ops[i]->flags & HF_OP_IGNORED);
+  return n;
+}
+
 static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, uint32_t first,
                      struct object **asked) {
   uint32_t n = 0;
@@ -271,7 +291,7 @@ static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count
   for (uint32_t i = 0; i < n; i++)
     if (!asked[i]->known) hf_hub_target_save(asked[i]->saved, &asked[i]->target);
   plan(l);
-  return send_all(l, first);
+  return large_count(ops, count) ? send_all(l, first) : HF_OK;
 }
 
 hf_status hf_hub_lfs_send(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count,

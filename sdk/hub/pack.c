@@ -14,8 +14,11 @@ static hf_status load(const struct hf_host *host, void **state) {
 // clang-format off
 static const struct hf_module *const modules[] = {
     &hf_hub_tasks_auth.m,
+    &hf_hub_tasks_commit.m,
+    &hf_hub_tasks_cp.m,
     &hf_hub_tasks_download.m,
     &hf_hub_tasks_info.m,
+    &hf_hub_tasks_lfs.m,
     &hf_hub_tasks_plugin.m,
     &hf_hub_tasks_repos.m,
     &hf_hub_tasks_repos_access.m,

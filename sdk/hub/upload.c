@@ -23,8 +23,7 @@ static bool is_folder(const char *path) {
 
 /* ---- what the commands share with the typed functions ----------------------------------------------------------------- */
 
-/* "a/b" -> "a/b/"; "." and "" -> "". */
-static const char *prefix_of(hf_call *c, const char *target) {
+const char *hf_hub_folder_prefix(hf_call *c, const char *target) {
   size_t n = target ? strlen(target) : 0;
   while (n && target[n - 1] == '/') n--;
   while (n && *target == '/') target++, n--;
@@ -117,7 +116,7 @@ static void say_large(struct hf_hub_commit *k, uint32_t count) {
 static hf_status folder(struct hf_hub_commit *k, const struct hf_hub_upload *u, const char *local,
                         struct hf_hub_ops *adds) {
   hf_call *c = k->hub->call;
-  const char *prefix = prefix_of(c, u->target);
+  const char *prefix = hf_hub_folder_prefix(c, u->target);
   if (!prefix) return HF_ENOMEM;
   TRY(hf_hub_add_folder(c, adds, local, prefix, &u->patterns));
   if (u->remove) {
@@ -298,6 +297,40 @@ static hf_status once(struct hf_hub_commit *k, const hf_args *args, const struct
   return file ? hf_hub_upload_file(k, &u) : hf_hub_upload_folder(k, &u);
 }
 
+/* ---- every few minutes ---------------------------------------------------------------------------------------------------- */
+
+static hf_status every(struct hf_hub_commit *k, hf_out *out, const hf_args *args, struct words *w) {
+  hf_call *c = k->hub->call;
+  struct hf_hub_schedule s = {.repo = k->repo,
+                              .revision = k->revision,
+                              .folder = w->local,
+                              .token = hf_host()->arg_str(args, "token", 0),
+                              .patterns = {w->include, w->exclude, w->include_count, w->exclude_count},
+                              .minutes = w->every,
+                              .private_ = private_of(args)};
+  const char *below = w->target, *slash = strrchr(w->local, '/'), *only[2] = {slash ? slash + 1 : w->local, NULL};
+  if (is_file(w->local)) { /* its folder is watched, and only its name taken */
+    const char *cut = strrchr(w->target, '/'), *name = cut ? cut + 1 : w->target;
+    warn_ignored(k->hub, w);
+    below = hf_host()->intern(c, w->target, cut ? (size_t)(cut - w->target) : 0);
+    s.folder = !slash ? "." : slash == w->local ? "/" : hf_host()->intern(c, w->local, (size_t)(slash - w->local));
+    if (!below || !s.folder) return HF_ENOMEM;
+    if (*name && strcmp(name, ".") && strcmp(name, only[0])) {
+      const char *text = hf_hub_text(c,
+                                     "Scheduled uploads keep the local file name, so the file will be uploaded as "
+                                     "'%s%s%s' rather than '%s'. Rename the local file to upload it under a different "
+                                     "name.",
+                                     below, *below ? "/" : "", only[0], w->target);
+      TRY(text ? hf_hub_say(out, c, HF_OUT_WARNING, text) : HF_ENOMEM);
+    }
+    s.patterns = (struct hf_hub_patterns){.allow = only, .allow_count = 1};
+  } else if (w->remove_count) {
+    hf_hub_log(k->hub, HF_LOG_WARNING, "UserWarning: Ignoring --delete when uploading with scheduled commits.");
+  }
+  s.prefix = hf_hub_folder_prefix(c, below);
+  return s.prefix ? hf_hub_schedule(c, out, &s) : HF_ENOMEM;
+}
+
 static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   struct hf_hub hub;
   struct hf_hub_commit k = {.hub = &hub};
@@ -305,6 +338,32 @@ static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) 
   (void)state;
   TRY(hf_hub_begin(&hub, c, out, hf_host()->arg_str(args, "token", 0), NULL, false));
   TRY(read_words(&k, args, &w));
+  hf_status st = w.every > 0 ? every(&k, out, args, &w) : once(&k, args, &w);
+  hf_hub_ops_free(&k.ops);
+  TRY(st);
+  if (w.every > 0) k.url = "Stopped scheduled commits.";
+  TRY(hf_hub_say(out, c, HF_OUT_MESSAGE, "Uploaded"));
+  return hf_hub_record(out, c, HF_OUT_RESULT, json_pack("{s:s}", "url", k.url));
+}
+
+static hf_status run_large(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  const struct hf_host *H = hf_host();
+  struct hf_hub hub;
+  struct hf_hub_commit k = {.hub = &hub, .split = true};
+  struct words w = {.local = H->arg_str(args, "local_path", 0)};
+  int64_t workers = 0;
+  (void)state;
+  TRY(hf_hub_begin(&hub, c, out, H->arg_str(args, "token", 0), NULL, false));
+  k.repo = (struct hf_repo){H->arg_str(args, "repo_type", 0), H->arg_str(args, "repo_id", 0)};
+  k.revision = H->arg_str(args, "revision", 0);
+  if (H->arg_int(args, "num_workers", &workers) && (workers < 1 || workers > 128))
+    return hf_hub_fail(c, HF_EINVAL, "ValueError", "--num-workers must be between 1 and 128.");
+  k.width = (uint32_t)workers;
+  if (!is_folder(w.local))
+    return hf_hub_fail(c, HF_EINVAL, "ValueError", "Provided path: '%s' is not a directory", w.local);
+  TRY(repeated(c, args, "include", &w.include, &w.include_count));
+  TRY(repeated(c, args, "exclude", &w.exclude, &w.exclude_count));
+  w.target = ".";
   hf_status st = once(&k, args, &w);
   hf_hub_ops_free(&k.ops);
   TRY(st);
@@ -369,6 +428,37 @@ static const struct hf_param params[] = {
     TOKEN_ROW,
 };
 
+static const struct hf_param large_params[] = {
+    REPO_ID_ROW,
+    {.name = "local_path",
+     .help = "Folder to upload.",
+     .value_name = "LOCAL_PATH",
+     .type = HF_P_PATH,
+     .flags = HF_PF_POSITIONAL | HF_PF_REQUIRED},
+    {.name = "repo_type",
+     .spellings = "=--type,--repo-type",
+     .help = "Kind of repo.",
+     .deflt = "model",
+     .choices = "model,dataset,space",
+     .type = HF_P_CHOICE},
+    {.name = "revision", .help = "Branch to commit to, made if it is missing, or `refs/pr/N`.", .type = HF_P_STR},
+    PRIVATE_ROW,
+    PATTERN("include", "Upload only files that match this pattern; may be repeated."),
+    PATTERN("exclude", "Leave out files that match this pattern; may be repeated."),
+    TOKEN_ROW,
+    {.name = "num_workers", .help = "Files to send at the same time.", .type = HF_P_INT},
+    {.name = "no_report",
+     .help = "Accepted; there is no report to leave out.",
+     .deflt = "0",
+     .type = HF_P_BOOL,
+     .flags = HF_PF_TRISTATE},
+    {.name = "no_bars",
+     .help = "Accepted; HF_HUB_DISABLE_PROGRESS_BARS switches bars off.",
+     .deflt = "0",
+     .type = HF_P_BOOL,
+     .flags = HF_PF_TRISTATE},
+};
+
 static const struct hf_route routes[] = {
     {.method = "POST", .path = "/api/repos/create", .body = "name organization visibility type sdk", .tries = 1},
     {.method = "POST", .path = "/api/validate-yaml", .body = "content repoType"},
@@ -399,6 +489,19 @@ static const struct hf_task rows[] = {
      .flags = HF_TK_NETWORK | HF_TK_WRITES | HF_TK_TYPE_PREFIX | HF_TK_COMPOSES,
      .run = run,
      .api = "upload_file upload_folder"},
+    {.name = "upload-large-folder",
+     .summary = "Upload a large folder to the Hub, in as many commits as it takes.",
+     .help = "The same as `hf upload` of a folder, which takes any number of files, in several commits where they are "
+             "many, "
+             "and goes on where it was interrupted.",
+     .examples = "hf upload-large-folder me/my-cool-model ./large_model_dir",
+     .params = HF_TABLE(large_params),
+     .routes = routes,
+     .route_count = HF_COUNT(routes),
+     .flags = HF_TK_NETWORK | HF_TK_WRITES | HF_TK_TYPE_PREFIX | HF_TK_COMPOSES,
+     .run = run_large,
+     .gone = "2.x",
+     .api = "upload_large_folder"},
 };
 
 const struct hf_tasks hf_hub_tasks_upload = HF_HUB_TASKS("hub-upload", "Upload files and folders", HF_TABLE(rows));

@@ -1,0 +1,417 @@
+/* cp.c - hf cp and hf repos cp: one file from here to a repo, from a repo to here, or files from repo to repo, and "-" for stdin or
+ * stdout. A download goes beside its destination first and is moved there when it is whole; what comes from stdin is kept in a
+ * file without a name until it is sent.
+ * Copies between repos are one commit: large files by their hash, small ones written again. */
+#include "commit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct cp {
+  struct hf_hub *hub;
+  hf_out *out;
+  const char *src, *dst;
+  struct hf_hub_uri from, to; /* of those that are addresses */
+};
+
+static hf_status usage(hf_call *c, const char *text) {
+  return hf_hub_fail(c, HF_EINVAL, "BadParameter", "Invalid value: %s", text);
+}
+
+static bool is_address(const char *text) {
+  return text && !strncmp(text, "hf://", 5);
+}
+
+static bool ends_with_slash(const char *text) {
+  size_t n = strlen(text);
+  return n && text[n - 1] == '/';
+}
+
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static hf_status no_buckets(hf_call *c, const struct hf_hub_uri *u) {
+  if (!u->type || strcmp(u->type, "bucket")) return HF_OK;
+  return hf_hub_fail(c, HF_EINVAL, "CLIError", "Buckets are not copied by this program; use a repo instead of '%s'.",
+                     u->id);
+}
+
+/* "hf://models/ns/name@rev/path" */
+static const char *address(hf_call *c, const struct hf_hub_uri *u, const char *path) {
+  const char *rev = "";
+  if (u->revision) {
+    bool special = !strncmp(u->revision, "refs/pr/", 8) || !strncmp(u->revision, "refs/convert/", 13);
+    const char *quoted = special ? u->revision : hf_hub_text(c, "%s", u->revision);
+    for (const char *slash; !special && quoted && (slash = strchr(quoted, '/'));)
+      quoted = hf_hub_text(c, "%.*s%%2F%s", (int)(slash - quoted), quoted, slash + 1);
+    rev = quoted ? hf_hub_text(c, "@%s", quoted) : NULL;
+  }
+  return rev ? hf_hub_text(c, "hf://%ss/%s%s%s%s", u->type, u->id, rev, *path ? "/" : "", path) : NULL;
+}
+
+static hf_status tell(struct cp *p, const char *what, const char *src, const char *dst) {
+  hf_call *c = p->hub->call;
+  TRY(hf_hub_say(p->out, c, HF_OUT_MESSAGE, what));
+  return hf_hub_record(p->out, c, HF_OUT_RESULT, json_pack("{s:s, s:s}", "src", src, "dst", dst));
+}
+
+/* ---- to here ------------------------------------------------------------------------------------------------------------ */
+
+static int drop(const char *path, const struct stat *st, int type, struct FTW *at) {
+  (void)st, (void)type, (void)at;
+  return remove(path) != 0 && errno != ENOENT ? -1 : 0;
+}
+
+static hf_status source_name(struct cp *p, const char **name) {
+  if (!*p->from.path || ends_with_slash(p->src))
+    return usage(p->hub->call,
+                 "Source path must include a file name, not just a repo/bucket or directory path. Use `hf download` or "
+                 "`hf buckets sync` to copy directories.");
+  *name = base_name(p->from.path);
+  return HF_OK;
+}
+
+/* Into a fresh folder below `parent`; *path is where the file is. */
+static hf_status fetch(struct cp *p, const char *parent, char *folder, const char **path) {
+  hf_call *c = p->hub->call;
+  if (snprintf(folder, 4096, "%s/.tmpXXXXXX", parent) >= 4096 || !mkdtemp(folder))
+    return hf_hub_fail(c, HF_EIO, NULL, "No folder can be made in '%s': %s.", parent, strerror(errno));
+  struct hf_hub_want w = {.repo = {p->from.type, p->from.id},
+                          .revision = p->from.revision ? p->from.revision : "main",
+                          .local_dir = folder};
+  return hf_hub_file(p->hub, &w, p->from.path, path, NULL);
+}
+
+static hf_status make_folders(hf_call *c, const char *path) {
+  char part[4096];
+  for (const char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+    if ((size_t)(at - path) >= sizeof part) return usage(c, "The destination path is too long.");
+    memcpy(part, path, (size_t)(at - path));
+    part[at - path] = 0;
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+      return hf_hub_fail(c, HF_EIO, NULL, "The folder '%s' cannot be made: %s.", part, strerror(errno));
+  }
+  return HF_OK;
+}
+
+static hf_status to_file(struct cp *p) {
+  hf_call *c = p->hub->call;
+  char folder[4096] = "";
+  struct stat st;
+  const char *name, *path, *local = p->dst;
+  TRY(source_name(p, &name));
+  if (!local)
+    local = name;
+  else if (ends_with_slash(local) || (stat(local, &st) == 0 && S_ISDIR(st.st_mode)))
+    local = hf_hub_text(c, "%s%s%s", local, ends_with_slash(local) ? "" : "/", name);
+  const char *slash = local ? strrchr(local, '/') : NULL;
+  const char *parent = !local           ? NULL
+                       : !slash         ? "."
+                       : slash == local ? "/"
+                                        : hf_host()->intern(c, local, (size_t)(slash - local));
+  if (!parent) return HF_ENOMEM;
+  TRY(make_folders(c, local));
+  hf_status done = fetch(p, parent, folder, &path);
+  if (done == HF_OK && rename(path, local) != 0)
+    done = hf_hub_fail(c, HF_EIO, NULL, "'%s' cannot be put in place: %s.", local, strerror(errno));
+  if (*folder) nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
+  TRY(done);
+  return tell(p, "Downloaded", p->src, local);
+}
+
+static hf_status copy_out(struct cp *p, const char *path) {
+  struct hf_source *s;
+  struct hf_buf buf;
+  TRY(hf_source_file(p->hub->call, path, 0, NULL, &s, NULL));
+  hf_status st = hf_host()->buf_get(p->hub->call, 1 << 20, &buf);
+  size_t got = 0;
+  for (uint64_t off = 0; st == HF_OK && off < s->size; off += got) {
+    st = s->pread(p->hub->call, s, buf.data, buf.len, off, &got);
+    if (st == HF_OK) st = hf_host()->record(p->out, HF_OUT_BYTES, buf.data, got);
+  }
+  if (buf.data) hf_host()->buf_put(&buf);
+  s->close(s);
+  return st;
+}
+
+static hf_status to_stdout(struct cp *p) {
+  char folder[4096] = "";
+  const char *name, *path, *tmp = getenv("TMPDIR");
+  TRY(source_name(p, &name));
+  hf_status st = fetch(p, tmp && *tmp ? tmp : "/tmp", folder, &path);
+  if (st == HF_OK) st = copy_out(p, path);
+  if (*folder) nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
+  return st;
+}
+
+/* ---- from here ---------------------------------------------------------------------------------------------------------- */
+
+static hf_status read_spool(void *arg, void *buf, size_t len, uint64_t off, size_t *got) {
+  ssize_t n = pread(*(int *)arg, buf, len, (off_t)off);
+  *got = n > 0 ? (size_t)n : 0;
+  return n < 0 ? HF_EIO : HF_OK;
+}
+
+static hf_status spool_stdin(hf_call *c, int *fd, uint64_t *size) {
+  const char *tmp = getenv("TMPDIR");
+  char path[4096], block[65536];
+  snprintf(path, sizeof path, "%s/hf-stdin-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+  *fd = mkostemp(path, O_CLOEXEC);
+  if (*fd < 0) return hf_hub_fail(c, HF_EIO, NULL, "No file can be made in '%s': %s.", path, strerror(errno));
+  unlink(path);
+  *size = 0;
+  for (;;) {
+    TRY(hf_host()->check(c));
+    ssize_t n = read(STDIN_FILENO, block, sizeof block);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return hf_hub_fail(c, HF_EIO, NULL, "stdin cannot be read: %s.", strerror(errno));
+    if (!n) return HF_OK;
+    for (ssize_t at = 0, w; at < n; at += w)
+      if ((w = write(*fd, block + at, (size_t)(n - at))) <= 0)
+        return hf_hub_fail(c, errno == ENOSPC ? HF_ENOSPACE : HF_EIO, NULL, "stdin cannot be kept in %s: %s.",
+                           tmp && *tmp ? tmp : "/tmp", strerror(errno));
+    *size += (uint64_t)n;
+  }
+}
+
+static hf_status commit(struct cp *p, struct hf_hub_commit *k, const char *target) {
+  hf_call *c = p->hub->call;
+  k->hub = p->hub;
+  k->repo = (struct hf_repo){p->to.type, p->to.id};
+  k->revision = p->to.revision ? p->to.revision : "main";
+  if (!k->message) k->message = hf_hub_text(c, "Upload %s with huggingface_hub", target);
+  TRY(hf_hub_commit_check(k));
+  return hf_hub_commit_run(k);
+}
+
+static hf_status from_stdin(struct cp *p) {
+  hf_call *c = p->hub->call;
+  struct hf_hub_commit k = {0};
+  const char *target;
+  int fd = -1;
+  uint64_t size = 0;
+  if (!*p->to.path || ends_with_slash(p->dst))
+    return usage(c, "Stdin upload requires a full destination path including filename.");
+  TRY(hf_hub_check_target(c, p->to.path, &target));
+  hf_status st = spool_stdin(c, &fd, &size);
+  struct hf_hub_op *op = st == HF_OK ? hf_hub_op_new(c, &k.ops, HF_OP_ADD) : NULL;
+  if (op) {
+    op->path = target;
+    op->read = read_spool;
+    op->arg = &fd;
+    op->stamp.size = size;
+    st = commit(p, &k, target);
+  }
+  hf_hub_ops_free(&k.ops);
+  if (fd >= 0) close(fd);
+  TRY(st);
+  return tell(p, "Uploaded", "stdin", address(c, &p->to, p->to.path));
+}
+
+static hf_status from_file(struct cp *p) {
+  hf_call *c = p->hub->call;
+  struct hf_hub_commit k = {0};
+  struct stat st;
+  bool there = stat(p->src, &st) == 0;
+  if (there && S_ISDIR(st.st_mode))
+    return usage(c, "Source must be a file, not a directory. Use `hf upload` or `hf buckets sync` for directories.");
+  const char *problem = hf_hub_text(c, "Source file not found: %s", p->src), *target = p->to.path;
+  if (!there || !S_ISREG(st.st_mode)) return problem ? usage(c, problem) : HF_ENOMEM;
+  if (!*target)
+    target = base_name(p->src);
+  else if (ends_with_slash(p->dst))
+    target = hf_hub_text(c, "%s/%s", target, base_name(p->src));
+  if (!target) return HF_ENOMEM;
+  hf_status done = hf_hub_add_file(c, &k.ops, target, p->src);
+  if (done == HF_OK) done = commit(p, &k, target);
+  hf_hub_ops_free(&k.ops);
+  TRY(done);
+  return tell(p, "Uploaded", p->src, address(c, &p->to, target));
+}
+
+/* ---- from repo to repo ---------------------------------------------------------------------------------------------------- */
+
+enum kind { NOTHING, A_FILE, A_FOLDER };
+
+static hf_status look(struct cp *p, const struct hf_hub_uri *u, enum kind *kind) {
+  hf_call *c = p->hub->call;
+  const struct hf_repo repo = {u->type, u->id};
+  const char *form = hf_hub_query(c, "", "paths", u->path), *url = hf_hub_api_url(p->hub, &repo);
+  const char *rev = hf_hub_quote(c, u->revision ? u->revision : "main", "");
+  json_t *raw;
+  form = form ? hf_hub_query(c, form, "expand", "false") : NULL;
+  url = form && url && rev ? hf_hub_text(c, "%s/paths-info/%s", url, rev) : NULL;
+  if (!url) return HF_ENOMEM;
+  TRY(hf_hub_json(p->hub,
+                  &(struct hf_hub_req){.method = "POST",
+                                       .url = url,
+                                       .type = "application/x-www-form-urlencoded",
+                                       .body = form,
+                                       .body_len = strlen(form),
+                                       .flags = HF_HTTP_IDEMPOTENT},
+                  &raw));
+  const char *type = json_array_size(raw) == 1 ? hf_hub_get(json_array_get(raw, 0), "type") : NULL;
+  *kind = !type ? NOTHING : !strcmp(type, "directory") ? A_FOLDER : A_FILE;
+  json_decref(raw);
+  return HF_OK;
+}
+
+struct copying {
+  struct cp *p;
+  struct hf_hub_ops ops;
+  bool folder, exists, merge, same; /* destination: a folder, one that is there; source: only its content; one repo */
+};
+
+static hf_status on_first(void *arg, json_t *item) {
+  (void)item;
+  *(bool *)arg = true;
+  return HF_PENDING;
+}
+
+static hf_status destination(struct copying *g) {
+  struct cp *p = g->p;
+  const struct hf_repo repo = {p->to.type, p->to.id};
+  enum kind kind = A_FOLDER;
+  g->folder = g->exists = true;
+  if (!*p->to.path) return HF_OK;
+  TRY(look(p, &p->to, &kind));
+  g->folder = g->exists = kind == A_FOLDER;
+  if (kind != NOTHING) return HF_OK;
+  hf_status st = hf_hub_tree(p->hub, &repo, p->to.revision, p->to.path, false, false, on_first, &g->exists);
+  if (st != HF_OK && hf_hub_error_is(hf_host()->error(p->hub->call), "RemoteEntryNotFoundError")) {
+    hf_host()->clear(p->hub->call);
+    st = HF_OK;
+  }
+  g->folder = g->exists || ends_with_slash(p->dst);
+  return st;
+}
+
+static hf_status add(struct copying *g, const char *path, const char *root) {
+  struct cp *p = g->p;
+  hf_call *c = p->hub->call;
+  const char *to = p->to.path, *rel = path;
+  struct hf_hub_copy copy = {.path = path,
+                             .revision = p->from.revision,
+                             .repo_id = g->same ? NULL : p->from.id,
+                             .repo_type = g->same ? NULL : p->from.type};
+  size_t n = root ? strlen(root) : 0;
+  if (!root) { /* one file */
+    rel = base_name(path);
+    const char *target = !*to ? rel : g->folder ? hf_hub_text(c, "%s/%s", to, rel) : to;
+    return target ? hf_hub_add_copy(c, &g->ops, target, &copy) : HF_ENOMEM;
+  }
+  if (n && strncmp(path, root, n)) return HF_OK;
+  if (n) rel = path[n] == '/' ? path + n + 1 : base_name(path);
+  const char *nest = g->exists && n && !g->merge ? base_name(root) : NULL;
+  const char *target = nest ? hf_hub_text(c, "%s%s%s/%s", to, *to ? "/" : "", nest, rel)
+                            : hf_hub_text(c, "%s%s%s", to, *to ? "/" : "", rel);
+  return target ? hf_hub_add_copy(c, &g->ops, target, &copy) : HF_ENOMEM;
+}
+
+static hf_status on_source(void *arg, json_t *item) {
+  struct copying *g = arg;
+  const char *type = hf_hub_get(item, "type"), *path = hf_hub_get(item, "path");
+  return type && path && !strcmp(type, "file") ? add(g, path, g->p->from.path) : HF_OK;
+}
+
+static hf_status between(struct cp *p) {
+  hf_call *c = p->hub->call;
+  struct copying g = {.p = p, .merge = ends_with_slash(p->src)};
+  const struct hf_repo source = {p->from.type, p->from.id};
+  enum kind kind = A_FOLDER;
+  g.same = !strcmp(p->from.id, p->to.id) && !strcmp(p->from.type, p->to.type);
+  hf_status st = destination(&g);
+  if (st == HF_OK && *p->from.path) st = look(p, &p->from, &kind);
+  if (st == HF_OK && kind == A_FILE)
+    st = add(&g, p->from.path, NULL);
+  else if (st == HF_OK)
+    st = hf_hub_tree(p->hub, &source, p->from.revision, p->from.path, true, false, on_source, &g);
+  if (st == HF_OK && !g.ops.count)
+    st = hf_hub_fail(c, HF_ENOTFOUND, "EntryNotFoundError", "No files found at '%s' in %s '%s'.", p->src, source.type,
+                     source.id);
+  struct hf_hub_commit k = {.ops = g.ops, .message = hf_hub_text(c, "Copy files from %ss/%s", source.type, source.id)};
+  if (st == HF_OK) st = k.message ? commit(p, &k, NULL) : HF_ENOMEM;
+  hf_hub_ops_free(&k.ops);
+  TRY(st);
+  return tell(p, "Copied", p->src, p->dst);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------------------ */
+
+static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  struct hf_hub hub;
+  struct cp p = {.hub = &hub, .out = out};
+  (void)state;
+  TRY(hf_hub_begin(&hub, c, out, hf_host()->arg_str(args, "token", 0), NULL, false));
+  p.src = hf_host()->arg_str(args, "src", 0);
+  p.dst = hf_host()->arg_str(args, "dst", 0);
+  bool from = is_address(p.src), to = is_address(p.dst);
+  if (from) TRY(hf_hub_parse_uri(c, p.src, &p.from));
+  if (to) TRY(hf_hub_parse_uri(c, p.dst, &p.to));
+  if (!from && !to)
+    return usage(c, p.dst ? "One of SRC or DST must be a repo (hf://username/...) or bucket (hf://buckets/...) URI."
+                          : "Missing destination. Provide a repo or bucket hf:// URI as DST.");
+  TRY(no_buckets(c, &p.from));
+  TRY(no_buckets(c, &p.to));
+  if (from && to) return between(&p);
+  if (from) return p.dst && !strcmp(p.dst, "-") ? to_stdout(&p) : to_file(&p);
+  return !strcmp(p.src, "-") ? from_stdin(&p) : from_file(&p);
+}
+
+static const struct hf_param params[] = {
+    {.name = "src",
+     .help = "Source: a local file, an hf:// address, or - for stdin.",
+     .value_name = "SRC",
+     .type = HF_P_PATH,
+     .flags = HF_PF_POSITIONAL | HF_PF_REQUIRED},
+    {.name = "dst",
+     .help = "Destination: a local path, an hf:// address, or - for stdout.",
+     .value_name = "DST",
+     .type = HF_P_PATH,
+     .flags = HF_PF_POSITIONAL},
+    {.name = "token",
+     .help = "User access token to use instead of the saved one.",
+     .type = HF_P_STR,
+     .flags = HF_PF_SECRET},
+};
+
+static const struct hf_route routes[] = {
+    {.method = "POST", .path = "/api/{repo_type}s/{repo_id}/paths-info/{revision}", .body = "paths expand"},
+    {.method = "GET",
+     .path = "/api/{repo_type}s/{repo_id}/tree/{revision}/{path}",
+     .query = "recursive expand",
+     .paging = HF_PAGE_LINK},
+    {.method = "POST", .path = "/api/{repo_type}s/{repo_id}/commit/{revision}", .tries = 1},
+};
+
+#define CP_EXAMPLES(command)                                                   \
+  "hf " command " hf://username/my-model/config.json config.json\nhf " command \
+  " hf://datasets/username/my-dataset/data.csv data/\nhf " command             \
+  " hf://username/my-model/config.json -\nhf " command                         \
+  " model.safetensors hf://username/my-model/model.safetensors\nhf " command   \
+  " - hf://username/my-model/config.json\nhf " command " hf://username/source-model/ hf://username/dest-model/"
+
+#define CP_ROW(name_, examples_, api_)                                                                             \
+  {                                                                                                                \
+    .name = name_, .summary = "Copy files between this machine and repos, and between repos.",                     \
+    .help =                                                                                                        \
+        "A source folder with a slash at its end means its content. Large files are copied between repos without " \
+        "being downloaded.",                                                                                       \
+    .examples = examples_, .params = HF_TABLE(params), .routes = routes, .route_count = HF_COUNT(routes),          \
+    .flags = HF_TK_NETWORK | HF_TK_WRITES | HF_TK_COMPOSES, .run = run, .api = api_                                \
+  }
+
+static const struct hf_task rows[] = {CP_ROW("cp", CP_EXAMPLES("cp"), "copy_files"),
+                                      CP_ROW("repos.cp", CP_EXAMPLES("repos cp"), NULL)};
+
+const struct hf_tasks hf_hub_tasks_cp = HF_HUB_TASKS("hub-cp", "Copy files", HF_TABLE(rows));
