@@ -3,7 +3,8 @@
 
 compare.py --bin build/bin [--reference /path/to/hf] [--only WORD] [--every N --seed S] [--show] [--lines FILE]; HF_REFERENCE names the
 reference's hf too. Exit 1: differences, 77: the reference is not there. Command lines are in lines.txt: those marked
-"local" need no Hub, "hub" ones run against hf-devhub with a few small repos. Each line starts in a folder of its own.
+"local" need no Hub, "hub" ones run against hf-devhub with a few small repos, "pair" ones against a Hub for each client: several
+commands joined by "&&", signed in, whose requests and token files are compared too. Each line starts in a folder of its own.
 """
 import argparse
 import os
@@ -73,6 +74,57 @@ def run(program, words, extra, url):
     return done.returncode, out, err
 
 
+TOKEN = "hf_compare_token_0001"
+
+
+class Pair:
+    """Two hubs with the same content, one for each client; started when the first line needs them."""
+
+    def __init__(self):
+        self.hubs = [Hub(options.bin, extra=["--token", f"me:{TOKEN}", "--token", "ro:hf_compare_reader_1:read"]) for _ in range(2)]
+        for hub in self.hubs:
+            fill(hub)
+
+    def close(self):
+        for hub in self.hubs:
+            hub.close()
+
+
+def session(program, hub, line):
+    """What the commands of a line print, ask for and leave in the token files."""
+    where = pathlib.Path(tempfile.mkdtemp(prefix="hf-compare-"))
+    (where / "work").mkdir()
+    hub.reset()
+    codes, outs, errs = [], [], []
+    for part in line.split(" && "):
+        words, extra = shlex.split(part), {"HF_TOKEN": TOKEN}
+        while words and re.match(r"[A-Z_]+=", words[0]):
+            key, value = words.pop(0).split("=", 1)
+            extra[key] = value
+        typed = extra.pop("STDIN", "").replace("\\n", "\n")
+        done = subprocess.run([program, *words], cwd=where / "work", env=clean_environment(where, hub.url, **extra), capture_output=True,
+                              timeout=120, input=typed.encode())
+        codes.append(done.returncode)
+        for texts, text in ((outs, done.stdout), (errs, done.stderr)):
+            texts.append(re.sub(r"\b[0-9a-f]{40}\b", "{commit}", normal(text.decode("utf-8", "replace"), where, hub.url)))
+    files = {n: (oct(p.stat().st_mode & 0o777), p.read_text().replace(hub.url, "{hub}"))
+             for n in ("token", "stored_tokens") if (p := where / "hf" / n).exists()}
+    asked = [f"{r['method']} {r['path']}" for r in hub.log() if r["path"] != "/api/agent-harnesses"]
+    shutil.rmtree(where, ignore_errors=True)
+    return codes, "".join(outs), "".join(errs), asked, files
+
+
+def compare_pair(line, pair):
+    theirs = session(options.reference, pair.hubs[0], line)
+    ours = session(str(options.bin / "hf"), pair.hubs[1], line)
+    problems = [f"  {what}\n    reference {its!r}\n    ours      {mine!r}"
+                for what, mine, its in zip(("exit codes", "stdout", "stderr", "requests", "files"), ours, theirs)
+                if mine != its or options.show]
+    if problems:
+        print(f"$ hf {line}\n" + "\n".join(problems))
+    return bool(problems)
+
+
 def is_help(text):
     return text.startswith("Usage: ") and "\nOptions:\n" in text
 
@@ -94,7 +146,7 @@ def compare(line, words, extra, url):
 
 
 def main():
-    hub = None
+    hub = pair = None
     if (options.bin / "hf-devhub").exists():
         hub = Hub(options.bin)
         fill(hub)
@@ -107,17 +159,22 @@ def main():
             if (number + options.seed) % options.every:
                 continue
             kind, _, line = text.partition(" ")
-            if not kind or kind.startswith("#") or options.only not in text or (kind == "hub" and not hub):
+            if not kind or kind.startswith("#") or options.only not in text or (kind != "local" and not hub):
+                continue
+            counts[0] += 1
+            if kind == "pair":
+                pair = pair or Pair()
+                counts[1] += compare_pair(line, pair)
                 continue
             words, extra = shlex.split(line), {}
             while words and re.match(r"[A-Z_]+=", words[0]):
                 key, value = words.pop(0).split("=", 1)
                 extra[key] = value
-            counts[0] += 1
             counts[1] += compare(line, words, extra, hub.url if kind == "hub" else None)
     finally:
-        if hub:
-            hub.close()
+        for each in (hub, pair):
+            if each:
+                each.close()
     print(f"{counts[0]} command lines, {counts[1]} different")
     return 1 if counts[1] and not options.show else 0
 
