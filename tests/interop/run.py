@@ -231,6 +231,57 @@ def offline_both():
             expect(a == b, f"{arguments}: {a} is not {b}")
 
 
+TOKENS = {"me": "hf_interop_token_0001", "zoë [x]": "hf_interop_token_0002"}
+
+
+def auth_hub():
+    return Hub(build / "bin", extra=[w for name, token in TOKENS.items() for w in ("--token", f"{name}:{token}")])
+
+
+def token_files(env):
+    folder = pathlib.Path(env["HF_HOME"])
+    return {n: (folder / n).read_bytes() for n in ("token", "stored_tokens") if (folder / n).exists()}
+
+
+def auth_both_ways():
+    """Tokens that one signs in with, the other lists, switches to, adds to and removes: the files stay the same bytes."""
+    clients = [hf, python.parent / "hf"]
+    with auth_hub() as hub:
+        seen = []
+        for first, second in (clients, clients[::-1]):
+            env = env_of(f"auth-{len(seen)}", hub)
+            for client, name in ((first, "zoë [x]"), (second, "me")):
+                run([client, "auth", "login", "--token", TOKENS[name]], env)
+            states = [token_files(env)]
+            expect(run([first, "auth", "list"], env).stdout == run([second, "auth", "list"], env).stdout, "the lists differ")
+            run([first, "auth", "switch", "--token-name", "zoë [x]"], env)
+            expect(run([second, "auth", "token"], env).stdout == TOKENS["zoë [x]"] + "\n", "the switch was not seen")
+            states.append(token_files(env))
+            run([second, "auth", "logout", "--token-name", "zoë [x]"], env)
+            states.append(token_files(env))
+            run([first, "auth", "logout"], env)
+            expect(token_files(env) == {}, "something is left after logout")
+            seen.append(states)
+        expect(seen[0] == seen[1], f"{seen[0]} is not {seen[1]}")
+        expect(seen[0][0]["token"].decode() == TOKENS["me"], "the last login is not the active one")
+
+
+def auth_refresh():
+    """A browser token that one client got is refreshed by the other; the refresh token is good once."""
+    clients = [hf, python.parent / "hf"]
+    with auth_hub() as hub:
+        hub.call("POST", "/_devhub/oauth", {"automatic": "approve", "user": "me", "interval": 0, "token_seconds": 3600})
+        for first, second in (clients, clients[::-1]):
+            env = env_of(f"refresh-{first == hf}", hub)
+            run([first, "auth", "login"], env)
+            for client in (second, first, second):
+                before = token_files(env)
+                done = run([client, "auth", "whoami", "-q"], env)
+                expect(done.stdout == "me\n" and "has been refreshed" in done.stderr, f"{client}: {done.stdout}{done.stderr}")
+                after = token_files(env)
+                expect(before["token"] != after["token"] and after["token"] in after["stored_tokens"], "the token is the old one")
+
+
 def crowd():
     """Ten of ours and ten of Python's on one cold cache: all resolve, one blob, a clean scan."""
     with Hub(build / "bin") as hub:
