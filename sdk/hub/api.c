@@ -2,7 +2,7 @@
  * result that the caller owns.
  * Nothing is done here that a task could not do; what differs is that errors keep their class and that nothing is printed.
  * Without a watch the operation runs on the calling thread: no thread is started for it. */
-#include "hub.h"
+#include "cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +28,7 @@ struct job {
   hf_runtime *rt;
   const char *repo_id, *name; /* name: file, or type of a list */
   struct hf_hub_opts opts;
+  const char *const *targets; /* of hf_cache_delete */
   uint64_t offset;
   size_t len;
   struct owned *out;
@@ -239,6 +240,45 @@ static hf_status run_commits(hf_call *c, void *arg) {
   return st;
 }
 
+/* ---- the cache --------------------------------------------------------------------------------------------------------------- */
+
+static hf_status read_cache(hf_call *c, const struct job *j, hf_store **store, struct hf_cache *k) {
+  *store = NULL;
+  TRY(hf_cache_store(c, j->opts.cache_dir, store));
+  hf_status st = hf_cache_read(c, *store, NULL, HF_SCAN_FILES, k);
+  if (st != HF_OK) hf_store_close(*store);
+  return st;
+}
+
+static hf_status run_cache_scan(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_cache k;
+  hf_store *store;
+  TRY(read_cache(c, j, &store, &k));
+  json_t *made = hf_cache_json(&k);
+  hf_cache_free(&k);
+  hf_store_close(store);
+  return give(c, j, made);
+}
+
+static hf_status run_cache_delete(hf_call *c, void *arg) {
+  struct job *j = arg;
+  struct hf_cache k;
+  struct hf_cache_choice p;
+  hf_store *store;
+  TRY(read_cache(c, j, &store, &k));
+  hf_status st = hf_cache_choose(&k, j->targets, count(j->targets), &p);
+  if (st == HF_OK && !(j->opts.flags & HF_HUB_DRY_RUN)) st = hf_cache_remove(&k, store, false);
+  hf_cache_free(&k);
+  hf_store_close(store);
+  TRY(st);
+  json_t *missing = json_array();
+  for (uint32_t i = 0; i < p.missing_count; i++) json_array_append_new(missing, json_string(p.missing[i]));
+  return give(c, j,
+              json_pack("{s:I, s:I, s:I, s:I, s:o}", "repos", (json_int_t)p.repos, "revisions", (json_int_t)p.revisions,
+                        "files", (json_int_t)p.label_count, "freed", (json_int_t)p.freed, "missing", missing));
+}
+
 /* ---- running a job ---------------------------------------------------------------------------------------------------------- */
 
 static void keep_error(struct owned *o, const struct hf_error *e, hf_status st) {
@@ -329,4 +369,11 @@ hf_status hf_list_repo_refs(hf_runtime *rt, const char *repo_id, const struct hf
 hf_status hf_list_repo_commits(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
                                struct hf_hub_result **out) {
   return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_commits, out);
+}
+hf_status hf_cache_scan(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt}, o, run_cache_scan, out);
+}
+hf_status hf_cache_delete(hf_runtime *rt, const char *const *targets, const struct hf_hub_opts *o,
+                          struct hf_hub_result **out) {
+  return run(&(struct job){.rt = rt, .targets = targets}, o, run_cache_delete, out);
 }

@@ -14,6 +14,7 @@ static hf_status load(const struct hf_host *host, void **state) {
 // clang-format off
 static const struct hf_module *const modules[] = {
     &hf_hub_tasks_auth.m,
+    &hf_hub_tasks_cache.m,
     &hf_hub_tasks_commit.m,
     &hf_hub_tasks_cp.m,
     &hf_hub_tasks_download.m,

@@ -49,7 +49,8 @@ enum {
   HF_HUB_LOCAL_ONLY = 2, /* no request: what is there, or LocalEntryNotFoundError */
   HF_HUB_RECURSIVE = 4,  /* hf_list_repo_tree: folders below too */
   HF_HUB_EXPAND = 8,     /* hf_list_repo_tree: last commit and security state of each entry */
-  HF_HUB_PULLS = 16      /* hf_list_repo_refs: pull requests too */
+  HF_HUB_PULLS = 16,     /* hf_list_repo_refs: pull requests too */
+  HF_HUB_DRY_RUN = 32    /* hf_cache_delete: only tell what would be done */
 };
 
 /* What a call gives back; owned by the caller, ended by hf_hub_result_free(). Members that do not belong to the call are
@@ -101,6 +102,19 @@ HF_EXPORT hf_status hf_list_repo_refs(hf_runtime *, const char *repo_id, const s
 /* Newest first: commit_id, authors, created_at, title, message. */
 HF_EXPORT hf_status hf_list_repo_commits(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
                                          struct hf_hub_result **);
+
+/* ---- the cache ---------------------------------------------------------------------------------------------------------- */
+
+/* What the cache holds, without network: {"size_on_disk", "repos": [{"repo_id", "repo_type", "repo_path", "size_on_disk",
+ * "nb_files", "last_accessed", "last_modified", "refs", "revisions": [{"commit_hash", "snapshot_path", "size_on_disk",
+ * "last_modified", "refs", "files": [{"path", "size_on_disk"}]}]}], "incomplete_files", "unreferenced_shared_blobs",
+ * "warnings"}; times in seconds since 1970. cache_dir of the options names it. Fails with HF_ENOTFOUND (CacheNotFound). */
+HF_EXPORT hf_status hf_cache_scan(hf_runtime *, const struct hf_hub_opts *, struct hf_hub_result **);
+/* Removes repos ("model/ns/name" or hf:// address), files in all revisions (hf:// address) or revisions (commit) from the
+ * cache; targets end with NULL. Nobody is asked. Bytes that something else shows, or that a running download uses, stay.
+ * {"repos", "revisions", "files", "freed", "missing": [..]}; with HF_HUB_DRY_RUN that is what would be done. */
+HF_EXPORT hf_status hf_cache_delete(hf_runtime *, const char *const *targets, const struct hf_hub_opts *,
+                                    struct hf_hub_result **);
 
 /* ---- for programs that talk to people -------------------------------------------------------------------------------- */
 

@@ -143,7 +143,7 @@ static void forget(struct names *n) {
 /* ---- removing ---------------------------------------------------------------------------------------------------- */
 
 /* Our own unfinished bytes of this blob, unless a living process holds them. */
-static bool drop_partial(hf_call *c, struct hub *hub, const char *folder, const char *name) {
+bool hub_partial_drop(hf_call *c, struct hub *hub, const char *folder, const char *name) {
   char dir[HF_NAME_ROOM], sub[HF_NAME_ROOM + 8], rel[HF_PATH_ROOM];
   struct hf_lease *lease = NULL;
   hf_format(dir, sizeof dir, ".locks/%s", folder);
@@ -166,7 +166,7 @@ hf_status hub_blob_remove(hf_call *c, void *store, const struct hf_key *key) {
   char folder[HUB_FOLDER_ROOM], name[HF_NAME_ROOM], rel[HF_PATH_ROOM], hash[65];
   TRY(blob_rel(c, hub, key, folder, name, rel));
   bool shared = hub_shared_hash(hub, folder, name, hash);
-  bool partial = drop_partial(c, hub, folder, name);
+  bool partial = hub_partial_drop(c, hub, folder, name);
   struct hf_dir *top = hf_dir_get(hub->root, "", false);
   int err = !top || unlinkat(top->fd, rel, 0) != 0 ? errno : 0;
   hf_dir_put(hub->root, top);

@@ -68,6 +68,8 @@ hf_status hub_blob_stat(hf_call *, void *, const struct hf_key *, hf_slot *);
 hf_status hub_blob_open(hf_call *, void *, const struct hf_key *, struct hf_source **);
 hf_status hub_blob_remove(hf_call *, void *, const struct hf_key *);
 hf_status hub_blob_each(hf_call *, void *, const struct hf_repo *, hf_slot *);
+/* Removes our own unfinished bytes of a blob, unless a living process holds them; false: nothing was removed. */
+bool hub_partial_drop(hf_call *, struct hub *, const char *folder, const char *name);
 hf_status hub_remove(hf_call *, void *, const struct hf_name *);
 hf_status hub_repo_each(hf_call *, void *, hf_slot *);
 #endif

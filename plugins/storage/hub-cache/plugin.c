@@ -1,7 +1,7 @@
 /* plugin.c - hub-cache: the cache folder of the reference client as a store, readable and writable by both.
  * Opening creates nothing; lookups take no lock and write nothing, so a read-only cache serves.
  * This file holds the descriptor, the table of functions and opening. */
-#include "hub.h"
+#include "scan.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +140,8 @@ static const struct hf_storage hub_cache = {
     .space = hub_space,
     .folder = hub_folder_of,
     .repo_each = hub_repo_each,
+    .scan = hub_scan,
+    .expunge = hub_expunge,
 };
 
 static hf_status load(const struct hf_host *host, void **state) {

@@ -1,7 +1,7 @@
 /* shared.c - CACHE/blobs: Xet files that several repos of a cache show, stored once, with a manifest of who shows
  * them. The rules are the reference client's: a marker, a lock per file, the manifest before the link, and what
  * cannot be read is kept. It is an optimisation: every problem is only logged and the file stays in its repo. */
-#include "hub.h"
+#include "scan.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static bool say(hf_call *c, const struct hub *hub, const char *what, const char 
   return false;
 }
 
-static bool is_store(struct hub *hub) {
+bool hub_shared_marked(struct hub *hub) {
   size_t len = 0;
   struct stat st;
   struct hf_dir *d = hf_dir_get(hub->root, "blobs", false); /* follows no link */
@@ -88,7 +88,7 @@ static bool drop_leftover(void *arg, const char *name, unsigned char type) {
 }
 
 static bool make_store(struct hub *hub) {
-  if (is_store(hub)) return true;
+  if (hub_shared_marked(hub)) return true;
   struct hf_dir *d = hf_dir_get(hub->root, "blobs", true);
   char temp[64];
   if (!d) return false;
@@ -105,7 +105,7 @@ static bool make_store(struct hub *hub) {
     if (!ok) unlinkat(d->fd, temp, 0);
   }
   hf_dir_put(hub->root, d);
-  return ok && is_store(hub);
+  return ok && hub_shared_marked(hub);
 }
 
 static bool pause_ms(hf_call *c, long ms) {
@@ -204,7 +204,7 @@ bool hub_shared_link(hf_call *c, struct hub *hub, const char *folder, const char
                      uint64_t size) {
   char temp[HF_NAME_ROOM + 24];
   struct entry e;
-  if (!hub->share || !atomic_load(&hub->links) || !hf_hex_is(hash, 64) || !is_store(hub)) return false;
+  if (!hub->share || !atomic_load(&hub->links) || !hf_hex_is(hash, 64) || !hub_shared_marked(hub)) return false;
   char rel[96];
   struct stat st;
   hf_format(rel, sizeof rel, "blobs/%.2s/%s", hash, hash);
@@ -277,23 +277,24 @@ bool hub_shared_publish(hf_call *c, struct hub *hub, const char *folder, const c
   return ok;
 }
 
-static bool hash_of_link(int dirfd, const char *rel, const char *prefix, char hash[65]) {
-  char link[HF_PATH_ROOM], want[HF_PATH_ROOM + 8];
-  ssize_t n = readlinkat(dirfd, rel, link, sizeof link - 1);
-  if (n <= 0) return false;
-  link[n] = 0;
-  const char *last = strrchr(link, '/');
-  if (!last || !hf_hex_is(last + 1, 64)) return false;
+/* The link as both clients write it; one that names the cache by its absolute path counts too. */
+const char *hub_shared_of_link(struct hub *hub, const char *link, char hash[65]) {
+  const char *prefixes[] = {"../..", hub->root->path}, *last = strrchr(link, '/');
+  char want[HF_PATH_ROOM + 128];
+  if (!last || !hf_hex_is(last + 1, 64)) return NULL;
   memcpy(hash, last + 1, 65);
-  return hf_format(want, sizeof want, "%s/blobs/%.2s/%s", prefix, hash, hash) && !strcmp(link, want);
+  for (size_t i = 0; i < 2; i++)
+    if (hf_format(want, sizeof want, "%s/blobs/%.2s/%s", prefixes[i], hash, hash) && !strcmp(link, want)) return hash;
+  return NULL;
 }
 
-/* The link as both clients write it; one that names the cache by its absolute path counts too. */
 static bool shared_link_of(struct hub *hub, const char *rel, char hash[65]) {
+  char link[HF_PATH_ROOM];
   struct hf_dir *top = hf_dir_get(hub->root, "", false);
-  bool ok = top && (hash_of_link(top->fd, rel, "../..", hash) || hash_of_link(top->fd, rel, hub->root->path, hash));
+  ssize_t n = top ? readlinkat(top->fd, rel, link, sizeof link - 1) : -1;
   hf_dir_put(hub->root, top);
-  return ok;
+  link[n > 0 ? n : 0] = 0;
+  return n > 0 && hub_shared_of_link(hub, link, hash);
 }
 
 bool hub_shared_hash(struct hub *hub, const char *folder, const char *etag, char hash[65]) {
@@ -354,7 +355,7 @@ void hub_shared_sweep(hf_call *c, struct hub *hub, const char *hash) {
   struct entry e;
   struct stat st;
   size_t len = 0, live = 0;
-  if (!hf_hex_is(hash, 64) || !is_store(hub) || !enter(c, hub, hash, false, &e)) return;
+  if (!hf_hex_is(hash, 64) || !hub_shared_marked(hub) || !enter(c, hub, hash, false, &e)) return;
   hf_format(rel, sizeof rel, "blobs/%.2s/%s.refs", hash, hash);
   hf_format(name, sizeof name, "%s.refs", hash);
   bool plain = fstatat(e.dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
@@ -366,4 +367,68 @@ void hub_shared_sweep(hf_call *c, struct hub *hub, const char *hash) {
   }
   H->release(text);
   leave(hub, &e);
+}
+
+/* ---- looking ----------------------------------------------------------------------------------------------------- */
+
+struct entries {
+  int fd;
+  const char *prefix;
+  bool (*fn)(void *, const char *, uint64_t);
+  void *arg;
+  bool stop;
+};
+
+static bool see_entry(void *arg, const char *name, unsigned char type) {
+  struct entries *e = arg;
+  struct stat st;
+  if (type != DT_REG || !hf_hex_is(name, 64) || strncmp(name, e->prefix, 2)) return true;
+  if (fstatat(e->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return true;
+  e->stop = !e->fn(e->arg, name, (uint64_t)st.st_size);
+  return !e->stop;
+}
+
+static bool see_prefix(void *arg, const char *name, unsigned char type) {
+  struct entries *all = arg, e = *all;
+  if (type != DT_DIR || !hf_hex_is(name, 2)) return true;
+  e.prefix = name;
+  e.fd = openat(all->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (e.fd < 0) return true;
+  hf_dir_each(e.fd, see_entry, &e);
+  close(e.fd);
+  all->stop = e.stop;
+  return !e.stop;
+}
+
+void hub_shared_each(struct hub *hub, bool (*fn)(void *, const char *, uint64_t), void *arg) {
+  struct hf_dir *d = hub_shared_marked(hub) ? hf_dir_get(hub->root, "blobs", false) : NULL;
+  if (!d) return;
+  struct entries e = {.fd = d->fd, .fn = fn, .arg = arg};
+  hf_dir_each(d->fd, see_prefix, &e);
+  hf_dir_put(hub->root, d);
+}
+
+uint64_t hub_shared_users(struct hub *hub, const char *hash, void (*fn)(void *, const char *), void *arg) {
+  char rel[96];
+  size_t len = 0, room = 1, n = 0;
+  struct stat st;
+  hf_format(rel, sizeof rel, "blobs/%.2s/%s.refs", hash, hash);
+  struct hf_dir *top = hf_dir_get(hub->root, "", false);
+  bool plain = top && fstatat(top->fd, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+  hf_dir_put(hub->root, top);
+  char *text = plain ? hf_root_read(hub->root, rel, MANIFEST_BYTES, &len) : NULL, *rest = text;
+  for (size_t i = 0; i < len; i++) room += text[i] == '\n';
+  char **lines = text ? hf_zalloc(NULL, room * sizeof *lines) : NULL;
+  for (char *line; lines && (line = strsep(&rest, "\n")) != NULL;)
+    if (line_lives(hub, line, hash)) lines[n++] = line;
+  uint64_t users = lines ? 0 : UINT64_MAX;
+  if (lines) qsort(lines, n, sizeof *lines, by_text);
+  for (size_t i = 0; lines && i < n; i++) {
+    if (i && !strcmp(lines[i], lines[i - 1])) continue;
+    users++;
+    if (fn) fn(arg, lines[i]);
+  }
+  H->release(lines);
+  H->release(text);
+  return users;
 }

@@ -1,0 +1,47 @@
+"""Runs the reference client's command lines without starting Python for each: imports it once, then forks per line.
+
+Started with the reference's own interpreter; reads {"argv", "cwd", "stdin"} a line, answers {"code", "out", "err"}.
+"""
+import json
+import os
+import sys
+import tempfile
+
+from huggingface_hub.cli.hf import main
+import huggingface_hub.cli.cache  # noqa: F401
+
+
+def child(row, out, err):
+    with tempfile.TemporaryFile() as source:
+        source.write(row.get("stdin", "").encode())
+        source.seek(0)
+        os.dup2(source.fileno(), 0)
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    os.chdir(row["cwd"])
+    sys.argv = ["hf", *row["argv"]]
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+for line in sys.stdin:
+    row = json.loads(line)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        pid = os.fork()
+        if not pid:
+            child(row, out, err)
+        status = os.waitpid(pid, 0)[1]
+        for f in (out, err):
+            f.seek(0)
+        print(json.dumps({"code": os.waitstatus_to_exitcode(status), "out": out.read().decode("utf-8", "replace"),
+                          "err": err.read().decode("utf-8", "replace")}), flush=True)
