@@ -2,6 +2,7 @@
  * result that the caller owns.
  * Nothing is done here that a task could not do; what differs is that errors keep their class and that nothing is printed.
  * Without a watch the operation runs on the calling thread: no thread is started for it. */
+#include "api.h"
 #include "cache.h"
 
 #include <stdio.h>
@@ -10,40 +11,24 @@
 
 #define HF_RANGE_MAX (64u << 20)
 
-struct owned {
-  struct hf_hub_result r; /* first: the caller's pointer */
-  struct hf_error error;
-  char *cls, *message, *request_id, *url, *path, *json, *id, *sha, *data;
-};
-
 void hf_hub_result_free(struct hf_hub_result *r) {
-  struct owned *o = (struct owned *)(void *)r;
+  struct hf_hub_owned *o = (struct hf_hub_owned *)(void *)r;
   if (!o) return;
-  char *texts[] = {o->cls, o->message, o->request_id, o->url, o->path, o->json, o->id, o->sha, o->data};
+  char *texts[] = {o->cls, o->message, o->request_id, o->url, o->path, o->json, o->id, o->sha, o->data, o->page};
   for (size_t i = 0; i < HF_COUNT(texts); i++) free(texts[i]);
   free(o);
 }
 
-struct job {
-  hf_runtime *rt;
-  const char *repo_id, *name; /* name: file, or type of a list */
-  struct hf_hub_opts opts;
-  const char *const *targets; /* of hf_cache_delete */
-  uint64_t offset;
-  size_t len;
-  struct owned *out;
-};
-
-static hf_status keep(hf_call *c, char **to, const char *text) {
+hf_status hf_hub_job_keep(hf_call *c, char **to, const char *text) {
   *to = text ? strdup(text) : NULL;
   return text && !*to ? hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.") : HF_OK;
 }
 
-static hf_status begin(struct hf_hub *hub, hf_call *c, const struct job *j, bool download) {
+static hf_status begin(struct hf_hub *hub, hf_call *c, const struct hf_hub_job *j, bool download) {
   return hf_hub_begin(hub, c, NULL, j->opts.token, j->opts.library ? j->opts.library : "unknown/None", download);
 }
 
-static struct hf_repo repo_of(const struct job *j) {
+static struct hf_repo repo_of(const struct hf_hub_job *j) {
   return (struct hf_repo){j->opts.repo_type ? j->opts.repo_type : "model", j->repo_id};
 }
 
@@ -53,12 +38,12 @@ static hf_status check(hf_call *c, const struct hf_repo *repo) {
 }
 
 /* Takes json in every case. */
-static hf_status give(hf_call *c, struct job *j, json_t *json) {
+hf_status hf_hub_job_give(hf_call *c, struct hf_hub_job *j, json_t *json) {
   j->out->json = json ? json_dumps(json, JSON_COMPACT) : NULL;
   hf_status st = j->out->json ? HF_OK : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
   if (st == HF_OK && json_is_object(json)) {
-    st = keep(c, &j->out->id, hf_hub_get(json, "id"));
-    if (st == HF_OK) st = keep(c, &j->out->sha, hf_hub_get(json, "sha"));
+    st = hf_hub_job_keep(c, &j->out->id, hf_hub_get(json, "id"));
+    if (st == HF_OK) st = hf_hub_job_keep(c, &j->out->sha, hf_hub_get(json, "sha"));
   }
   json_decref(json);
   return st;
@@ -72,7 +57,7 @@ static uint32_t count(const char *const *list) {
   return n;
 }
 
-static struct hf_hub_want want_of(const struct job *j) {
+static struct hf_hub_want want_of(const struct hf_hub_job *j) {
   const struct hf_hub_opts *o = &j->opts;
   return (struct hf_hub_want){.repo = repo_of(j),
                               .revision = o->revision ? o->revision : "main",
@@ -85,17 +70,17 @@ static struct hf_hub_want want_of(const struct job *j) {
 }
 
 static hf_status run_download(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   struct hf_hub_want w = want_of(j);
   const char *path = NULL;
   TRY(begin(&hub, c, j, true));
   TRY(hf_hub_file(&hub, &w, j->name, &path, NULL));
-  return keep(c, &j->out->path, path);
+  return hf_hub_job_keep(c, &j->out->path, path);
 }
 
 static hf_status run_snapshot(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   struct hf_hub_want w = want_of(j);
   struct hf_hub_plan *plans;
@@ -103,7 +88,7 @@ static hf_status run_snapshot(hf_call *c, void *arg) {
   uint32_t n;
   TRY(begin(&hub, c, j, true));
   TRY(hf_hub_snapshot(&hub, &w, &path, &plans, &n));
-  return keep(c, &j->out->path, path);
+  return hf_hub_job_keep(c, &j->out->path, path);
 }
 
 /* "bytes 10-19/100" must begin where it was asked to. */
@@ -113,7 +98,7 @@ static bool begins_at(const char *range, uint64_t offset) {
 }
 
 static hf_status run_range(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   struct hf_repo repo = repo_of(j);
   struct hf_http_resp resp = {.struct_size = sizeof resp};
@@ -157,7 +142,7 @@ static hf_status run_range(hf_call *c, void *arg) {
 /* ---- looking ------------------------------------------------------------------------------------------------------------- */
 
 static hf_status run_info(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   struct hf_repo repo = {j->name, j->repo_id};
   json_t *raw, *made;
@@ -166,11 +151,11 @@ static hf_status run_info(hf_call *c, void *arg) {
   TRY(hf_hub_info(&hub, &repo, j->opts.revision, j->opts.expand, &raw));
   hf_status st = hf_hub_shape_info(c, repo.type, raw, &made);
   json_decref(raw);
-  return st == HF_OK ? give(c, j, made) : st;
+  return st == HF_OK ? hf_hub_job_give(c, j, made) : st;
 }
 
 static hf_status run_list(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   const char *task = hf_hub_text(c, "%ss.list", j->name);
   const struct hf_task *row = task ? hf_task_find(j->rt, task) : NULL;
@@ -186,7 +171,7 @@ static hf_status run_list(hf_call *c, void *arg) {
   if (st == HF_OK)
     st = hf_hub_list(&hub, j->name, args, j->opts.expand, j->opts.limit ? (int64_t)j->opts.limit : -1, &items);
   hf_args_free(args);
-  return st == HF_OK ? give(c, j, items) : st;
+  return st == HF_OK ? hf_hub_job_give(c, j, items) : st;
 }
 
 struct gather {
@@ -203,7 +188,7 @@ static hf_status gather_item(void *arg, json_t *item) {
 }
 
 static hf_status run_tree(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   struct hf_repo repo = repo_of(j);
   TRY(check(c, &repo));
@@ -211,38 +196,38 @@ static hf_status run_tree(hf_call *c, void *arg) {
   struct gather g = {c, json_array(), hf_hub_shape_entry};
   hf_status st = hf_hub_tree(&hub, &repo, j->opts.revision, j->opts.path, j->opts.flags & HF_HUB_RECURSIVE,
                              j->opts.flags & HF_HUB_EXPAND, gather_item, &g);
-  if (st == HF_OK) return give(c, j, g.items);
+  if (st == HF_OK) return hf_hub_job_give(c, j, g.items);
   json_decref(g.items);
   return st;
 }
 
 static hf_status run_refs(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   struct hf_repo repo = repo_of(j);
   json_t *made;
   TRY(check(c, &repo));
   TRY(begin(&hub, c, j, false));
   TRY(hf_hub_refs(&hub, &repo, j->opts.flags & HF_HUB_PULLS, &made));
-  return give(c, j, made);
+  return hf_hub_job_give(c, j, made);
 }
 
 static hf_status run_commits(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_hub hub;
   struct hf_repo repo = repo_of(j);
   TRY(check(c, &repo));
   TRY(begin(&hub, c, j, false));
   struct gather g = {c, json_array(), hf_hub_shape_commit};
   hf_status st = hf_hub_commits(&hub, &repo, j->opts.revision, false, gather_item, &g);
-  if (st == HF_OK) return give(c, j, g.items);
+  if (st == HF_OK) return hf_hub_job_give(c, j, g.items);
   json_decref(g.items);
   return st;
 }
 
 /* ---- the cache --------------------------------------------------------------------------------------------------------------- */
 
-static hf_status read_cache(hf_call *c, const struct job *j, hf_store **store, struct hf_cache *k) {
+static hf_status read_cache(hf_call *c, const struct hf_hub_job *j, hf_store **store, struct hf_cache *k) {
   *store = NULL;
   TRY(hf_cache_store(c, j->opts.cache_dir, store));
   hf_status st = hf_cache_read(c, *store, NULL, HF_SCAN_FILES, k);
@@ -251,18 +236,18 @@ static hf_status read_cache(hf_call *c, const struct job *j, hf_store **store, s
 }
 
 static hf_status run_cache_scan(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_cache k;
   hf_store *store;
   TRY(read_cache(c, j, &store, &k));
   json_t *made = hf_cache_json(&k);
   hf_cache_free(&k);
   hf_store_close(store);
-  return give(c, j, made);
+  return hf_hub_job_give(c, j, made);
 }
 
 static hf_status run_cache_delete(hf_call *c, void *arg) {
-  struct job *j = arg;
+  struct hf_hub_job *j = arg;
   struct hf_cache k;
   struct hf_cache_choice p;
   hf_store *store;
@@ -274,14 +259,15 @@ static hf_status run_cache_delete(hf_call *c, void *arg) {
   TRY(st);
   json_t *missing = json_array();
   for (uint32_t i = 0; i < p.missing_count; i++) json_array_append_new(missing, json_string(p.missing[i]));
-  return give(c, j,
-              json_pack("{s:I, s:I, s:I, s:I, s:o}", "repos", (json_int_t)p.repos, "revisions", (json_int_t)p.revisions,
-                        "files", (json_int_t)p.label_count, "freed", (json_int_t)p.freed, "missing", missing));
+  return hf_hub_job_give(
+      c, j,
+      json_pack("{s:I, s:I, s:I, s:I, s:o}", "repos", (json_int_t)p.repos, "revisions", (json_int_t)p.revisions,
+                "files", (json_int_t)p.label_count, "freed", (json_int_t)p.freed, "missing", missing));
 }
 
 /* ---- running a job ---------------------------------------------------------------------------------------------------------- */
 
-static void keep_error(struct owned *o, const struct hf_error *e, hf_status st) {
+static void keep_error(struct hf_hub_owned *o, const struct hf_error *e, hf_status st) {
   o->error = e ? *e : (struct hf_error){.code = st, .message = "Out of memory."};
   o->error.struct_size = sizeof o->error;
   const char **from[] = {&o->error.cls, &o->error.message, &o->error.request_id, &o->error.url};
@@ -294,11 +280,11 @@ static void keep_error(struct owned *o, const struct hf_error *e, hf_status st) 
   o->r.error = &o->error;
 }
 
-static hf_status run(struct job *j, const struct hf_hub_opts *opts, hf_status (*fn)(hf_call *, void *),
-                     struct hf_hub_result **out) {
+hf_status hf_hub_job_run(struct hf_hub_job *j, const struct hf_hub_opts *opts, hf_status (*fn)(hf_call *, void *),
+                         struct hf_hub_result **out) {
   struct hf_watch watch = {.struct_size = sizeof watch};
   *out = NULL;
-  struct owned *o = calloc(1, sizeof *o);
+  struct hf_hub_owned *o = calloc(1, sizeof *o);
   if (!o) return HF_ENOMEM;
   if (opts) memcpy(&j->opts, opts, opts->struct_size < sizeof j->opts ? opts->struct_size : sizeof j->opts);
   if (j->opts.watch) {
@@ -321,6 +307,7 @@ static hf_status run(struct job *j, const struct hf_hub_opts *opts, hf_status (*
     o->r.id = o->id;
     o->r.sha = o->sha;
     o->r.data = o->data;
+    o->r.page = o->page;
   }
   *out = &o->r;
   return st;
@@ -328,52 +315,53 @@ static hf_status run(struct job *j, const struct hf_hub_opts *opts, hf_status (*
 
 hf_status hf_hub_download(hf_runtime *rt, const char *repo_id, const char *filename, const struct hf_hub_opts *o,
                           struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = filename}, o, run_download, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id, .name = filename}, o, run_download, out);
 }
 hf_status hf_snapshot_download(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
                                struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_snapshot, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id}, o, run_snapshot, out);
 }
 hf_status hf_read_range(hf_runtime *rt, const char *repo_id, const char *filename, uint64_t offset, size_t len,
                         const struct hf_hub_opts *o, struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = filename, .offset = offset, .len = len}, o, run_range,
-             out);
+  return hf_hub_job_run(
+      &(struct hf_hub_job){.rt = rt, .repo_id = repo_id, .name = filename, .offset = offset, .len = len}, o, run_range,
+      out);
 }
 hf_status hf_model_info(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o, struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = "model"}, o, run_info, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id, .name = "model"}, o, run_info, out);
 }
 hf_status hf_dataset_info(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
                           struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = "dataset"}, o, run_info, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id, .name = "dataset"}, o, run_info, out);
 }
 hf_status hf_space_info(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o, struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id, .name = "space"}, o, run_info, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id, .name = "space"}, o, run_info, out);
 }
 hf_status hf_list_models(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .name = "model"}, o, run_list, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .name = "model"}, o, run_list, out);
 }
 hf_status hf_list_datasets(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .name = "dataset"}, o, run_list, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .name = "dataset"}, o, run_list, out);
 }
 hf_status hf_list_spaces(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .name = "space"}, o, run_list, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .name = "space"}, o, run_list, out);
 }
 hf_status hf_list_repo_tree(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
                             struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_tree, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id}, o, run_tree, out);
 }
 hf_status hf_list_repo_refs(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
                             struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_refs, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id}, o, run_refs, out);
 }
 hf_status hf_list_repo_commits(hf_runtime *rt, const char *repo_id, const struct hf_hub_opts *o,
                                struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .repo_id = repo_id}, o, run_commits, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id}, o, run_commits, out);
 }
 hf_status hf_cache_scan(hf_runtime *rt, const struct hf_hub_opts *o, struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt}, o, run_cache_scan, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt}, o, run_cache_scan, out);
 }
 hf_status hf_cache_delete(hf_runtime *rt, const char *const *targets, const struct hf_hub_opts *o,
                           struct hf_hub_result **out) {
-  return run(&(struct job){.rt = rt, .targets = targets}, o, run_cache_delete, out);
+  return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .targets = targets}, o, run_cache_delete, out);
 }

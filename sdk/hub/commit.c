@@ -27,7 +27,7 @@ struct run {
   uint64_t regular;
   struct group groups[GROUPS];
   uint32_t filling, large; /* group that collects; large files so far */
-  uint32_t commits, left_out;
+  uint32_t commits, left_out, ignored;
   const char *revision;
 };
 
@@ -191,24 +191,6 @@ static hf_status post(struct run *r, struct hf_hub_op *const *ops, uint32_t coun
   return st;
 }
 
-/* The reference's words behind some errors. */
-static hf_status explain(struct run *r, hf_status st, bool deletes) {
-  hf_call *c = r->k->hub->call;
-  const struct hf_error *e = hf_host()->error(c);
-  const char *more = NULL;
-  if (!e) return st;
-  if (hf_hub_error_is(e, "RemoteEntryNotFoundError") && deletes && e->message &&
-      strstr(e->message, "A file with this name doesn't exist"))
-    more =
-        "\nMake sure to differentiate file and folder paths in delete operations with a trailing '/' or using "
-        "`is_folder=True/False`.";
-  struct hf_error copy;
-  if (!more || hf_hub_error_keep(c, &copy) != HF_OK) return st;
-  hf_host()->clear(c);
-  copy.message = hf_hub_text(c, "%s%s", copy.message, more);
-  return hf_host()->fail(c, &copy);
-}
-
 /* For one commit, says the server. */
 static bool too_much(hf_call *c) {
   const struct hf_error *e = hf_host()->error(c);
@@ -230,7 +212,7 @@ static hf_status commit_ops(struct run *r, struct hf_hub_op *const *ops, uint32_
   if (st == HF_OK) st = read_answer(r, raw);
   json_decref(raw);
   if (st == HF_OK) r->commits++;
-  return st == HF_OK ? st : explain(r, st, deletes);
+  return st;
 }
 
 /* ---- groups of large files ----------------------------------------------------------------------------------------------------- */
@@ -264,7 +246,7 @@ static hf_status group_add(struct run *r, struct hf_hub_op *op) {
   struct group *g = &r->groups[r->filling];
   if (!g->count) g->first = r->large;
   g->ops[g->count++] = op;
-  g->bytes += op->stamp.size;
+  if (!(op->flags & HF_OP_IGNORED)) g->bytes += op->stamp.size;
   r->large++;
   return g->count == HF_WINDOW || g->bytes >= GROUP_BYTES ? group_start(r) : HF_OK;
 }
@@ -305,11 +287,15 @@ static hf_status flush(struct run *r) {
       op->flags |= HF_OP_UNCHANGED;
     bool unchanged = op->flags & HF_OP_UNCHANGED;
     r->left_out += unchanged;
+    r->ignored += op->kind == HF_OP_ADD && (op->flags & HF_OP_IGNORED) && !unchanged;
     if (!is_left_out(op) && !unchanged) r->ops[n++] = op;
   }
   r->count = 0;
   r->regular = 0;
   if (n) qsort(r->ops, n, sizeof *r->ops, by_place);
+  if (n && r->ignored)
+    hf_hub_log(r->k->hub, HF_LOG_INFO, "Skipped %u file(s) in commit (ignored by gitignore file).", r->ignored);
+  if (n) r->ignored = 0;
   return n && !r->k->only_send ? commit_ops(r, r->ops, n) : HF_OK;
 }
 
@@ -319,9 +305,8 @@ static bool full(const struct run *r) {
 
 static hf_status collect(struct run *r, struct hf_hub_op *op) {
   r->ops[r->count++] = op;
-  if (op->kind != HF_OP_ADD || (op->flags & HF_OP_IGNORED)) return HF_OK;
-  if (op->mode == HF_MODE_LFS) return group_add(r, op);
-  r->regular += op->stamp.size;
+  if (op->kind == HF_OP_ADD && op->mode == HF_MODE_LFS) return group_add(r, op);
+  if (op->kind == HF_OP_ADD && !(op->flags & HF_OP_IGNORED)) r->regular += op->stamp.size;
   return HF_OK;
 }
 
@@ -455,6 +440,28 @@ static hf_status run_all(struct run *r) {
   return r->commits ? HF_OK : nothing_to_do(r);
 }
 
+/* The reference's words behind some errors. */
+static hf_status explain(struct hf_hub_commit *k, hf_status st) {
+  hf_call *c = k->hub->call;
+  const struct hf_error *e = hf_host()->error(c);
+  const char *more = NULL;
+  struct hf_error copy;
+  if (hf_hub_error_is(e, "RepositoryNotFoundError"))
+    more =
+        "\nNote: Creating a commit assumes that the repo already exists on the Huggingface Hub. Please use "
+        "`create_repo` if it's not the case.";
+  if (hf_hub_error_is(e, "RemoteEntryNotFoundError") && e->message &&
+      strstr(e->message, "A file with this name doesn't exist") &&
+      count_kind(k, HF_OP_DELETE_FILE) + count_kind(k, HF_OP_DELETE_FOLDER))
+    more =
+        "\nMake sure to differentiate file and folder paths in delete operations with a trailing '/' or using "
+        "`is_folder=True/False`.";
+  if (!more || hf_hub_error_keep(c, &copy) != HF_OK) return st;
+  copy.message = hf_hub_text(c, "%s%s", copy.message, more);
+  hf_host()->clear(c);
+  return copy.message ? hf_host()->fail(c, &copy) : HF_ENOMEM;
+}
+
 hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
   struct run r = {.k = k, .revision = k->revision};
   for (uint32_t i = 0; i < GROUPS; i++) r.groups[i].run = &r;
@@ -464,6 +471,7 @@ hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
   k->hashes = hf_hub_hashes_open(k->hub->call);
   hf_status st = run_all(&r);
   if (st != HF_OK) groups_stop(&r);
+  if (st != HF_OK) st = explain(k, st);
   hf_hub_hashes_close(k->hashes);
   k->hashes = NULL;
   free(r.ops);

@@ -23,7 +23,7 @@ struct cp {
 };
 
 static hf_status usage(hf_call *c, const char *text) {
-  return hf_hub_fail(c, HF_EINVAL, "BadParameter", "Invalid value: %s", text);
+  return hf_hub_fail(c, HF_EINVAL, "UsageError", "Invalid value: %s", text);
 }
 
 static bool is_address(const char *text) {

@@ -276,9 +276,16 @@ static uint32_t large_count(struct hf_hub_op *const *ops, uint32_t count) {
   return n;
 }
 
+static void tell_ignored(struct lfs *l, uint32_t ignored) {
+  if (ignored)
+    hf_hub_log(l->k->hub, HF_LOG_INFO, "Skipped upload for %u LFS file(s) (ignored by gitignore file).", ignored);
+}
+
 static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, uint32_t first,
                      struct object **asked) {
   uint32_t n = 0;
+  uint32_t wanted = large_count(ops, count);
+  tell_ignored(l, count - wanted);
   gather(l, ops, count, asked);
   for (uint32_t i = 0; i < l->count; i++) {
     struct object *o = &l->objects[i];
@@ -291,7 +298,7 @@ static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count
   for (uint32_t i = 0; i < n; i++)
     if (!asked[i]->known) hf_hub_target_save(asked[i]->saved, &asked[i]->target);
   plan(l);
-  return large_count(ops, count) ? send_all(l, first) : HF_OK;
+  return wanted ? send_all(l, first) : HF_OK;
 }
 
 hf_status hf_hub_lfs_send(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count,

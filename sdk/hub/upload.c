@@ -250,7 +250,7 @@ static hf_status read_words(struct hf_hub_commit *k, const hf_args *args, struct
   if (every) {
     w->every = strtod(every, NULL);
     if (!(w->every > 0) || !isfinite(w->every))
-      return hf_hub_fail(c, HF_EINVAL, "BadParameter", "Invalid value for every: --every must be a positive value");
+      return hf_hub_fail(c, HF_EINVAL, "UsageError", "Invalid value for every: --every must be a positive value");
   }
   if (!strncmp(id, "hf://", 5)) {
     TRY(by_address(c, args, id, k, w));

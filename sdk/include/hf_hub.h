@@ -1,6 +1,6 @@
-/* hf_hub.h - the Hugging Face Hub for C: download files and snapshots, read a range, look at repos. Every function blocks;
+/* hf_hub.h - the Hugging Face Hub for C: download files and snapshots, read a range, upload, look at repos. Every function blocks;
  * run it on a thread of yours, or start the same operation with hf_op_start() of hfcore.h to be told of its end.
- * A complete program is examples/hub_tour.c.
+ * Complete programs are examples/hub_tour.c and examples/publish.c.
  *
  *   hf_runtime *rt;
  *   if (hf_runtime_new(NULL, &rt)) { fprintf(stderr, "%s\n", hf_runtime_problem()); return 1; }
@@ -43,6 +43,10 @@ struct hf_hub_opts {
   uint32_t max_workers; /* files at once, 0: 8 */
   uint32_t reserved;
   const struct hf_watch *watch; /* progress, deadline, options of this call; records are not passed on */
+  /* Commits and uploads. */
+  const char *message, *description; /* NULL: said by what is done; none */
+  const char *parent_commit;         /* must still be the newest one, else HF_ECONFLICT or HF_EHTTP 412 */
+  const char *const *remove;         /* hf_upload_folder: patterns of files to delete in the same commit */
 };
 enum {
   HF_HUB_FORCE = 1,      /* download again what is there */
@@ -50,7 +54,9 @@ enum {
   HF_HUB_RECURSIVE = 4,  /* hf_list_repo_tree: folders below too */
   HF_HUB_EXPAND = 8,     /* hf_list_repo_tree: last commit and security state of each entry */
   HF_HUB_PULLS = 16,     /* hf_list_repo_refs: pull requests too */
-  HF_HUB_DRY_RUN = 32    /* hf_cache_delete: only tell what would be done */
+  HF_HUB_DRY_RUN = 32,   /* hf_cache_delete: only tell what would be done */
+  HF_HUB_CREATE_PR = 64, /* commits: open a pull request */
+  HF_HUB_ONE_COMMIT = 128 /* hf_upload_folder: all or nothing, however many files */
 };
 
 /* What a call gives back; owned by the caller, ended by hf_hub_result_free(). Members that do not belong to the call are
@@ -64,6 +70,7 @@ struct hf_hub_result {
   const char *id, *sha; /* info: the repo's own id and commit */
   const void *data;     /* hf_read_range: the bytes, with a NUL behind them */
   size_t len;
+  const char *page; /* commits: the address of the commit; sha is its id, json says all */
 };
 HF_EXPORT void hf_hub_result_free(struct hf_hub_result *); /* NULL is fine */
 
@@ -80,6 +87,39 @@ HF_EXPORT hf_status hf_snapshot_download(hf_runtime *, const char *repo_id, cons
 /* Bytes [offset, offset+len) of a file, at most 64 MiB, without storing it; fewer at the end of the file. */
 HF_EXPORT hf_status hf_read_range(hf_runtime *, const char *repo_id, const char *filename, uint64_t offset, size_t len,
                                   const struct hf_hub_opts *, struct hf_hub_result **);
+
+/* ---- uploads: the repo must be there ----------------------------------------------------------------------------------- */
+
+/* One operation of a commit. Zero it, set struct_size and kind. */
+struct hf_commit_op {
+  uint32_t struct_size, kind; /* HF_COMMIT_* */
+  const char *path;           /* in the repo */
+  /* HF_COMMIT_ADD, one of: a local file; bytes; a function that gives `size` bytes by offset, possibly more than once (every
+   * byte is read twice: to know it, and to send it) and from several threads at once. */
+  const char *file;
+  const void *data;
+  size_t len;
+  hf_status (*read)(void *arg, void *buf, size_t len, uint64_t off, size_t *got);
+  void *arg;
+  uint64_t size;
+  /* HF_COMMIT_COPY: a file of the same repo (src_repo_id NULL) or another; revision NULL: the commit's branch, or main. */
+  const char *src_path, *src_repo_id, *src_repo_type, *src_revision;
+};
+enum { HF_COMMIT_ADD = 1, HF_COMMIT_DELETE = 2, HF_COMMIT_DELETE_FOLDER = 3, HF_COMMIT_COPY = 4 };
+
+/* One commit of many operations (rows: struct hf_commit_op), or none at all. Files that the repo has as they are, and those
+ * that its .gitignore names, are left out; what is left without operations makes no commit, and sha is the newest one.
+ * Large files go by Git LFS, small ones into the commit. Fails with HF_ECONFLICT when a file changes while it is read or
+ * sent, HF_EINVAL for paths that no repo can hold, before the first request. */
+HF_EXPORT hf_status hf_create_commit(hf_runtime *, const char *repo_id, struct hf_table ops, const struct hf_hub_opts *,
+                                     struct hf_hub_result **);
+/* One file as a commit; path NULL: its own name, at the root. */
+HF_EXPORT hf_status hf_upload_file(hf_runtime *, const char *repo_id, const char *file, const char *path,
+                                   const struct hf_hub_opts *, struct hf_hub_result **);
+/* The files of a folder that allow and ignore choose, below `path` (NULL: the root), in as many commits as it takes. What was
+ * interrupted goes on when it is called again: unchanged files are not read, parts that are there not sent. */
+HF_EXPORT hf_status hf_upload_folder(hf_runtime *, const char *repo_id, const char *folder, const char *path,
+                                     const struct hf_hub_opts *, struct hf_hub_result **);
 
 /* One repo; repo_type of the options does not matter. */
 HF_EXPORT hf_status hf_model_info(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
