@@ -1,6 +1,7 @@
 /* main.c - the hf program. What it can do is in the registry's rows; how it talks is in the files beside this one.
  * Only what belongs to the process as a whole is here: signals that must not kill it, and the shell's request for a
  * completion script. */
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,9 @@
 #include "cli.h"
 
 int main(int argc, char **argv) {
+#ifdef HF_TEST_HOOKS
+  json_set_alloc_funcs(hf_host()->alloc, hf_host()->release); /* so that a test can let these fail too */
+#endif
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
   signal(SIGXFSZ, SIG_IGN); /* as is a file that may not grow */
   const char *ask = getenv("_HF_COMPLETE");
