@@ -313,6 +313,49 @@ hf_status hf_hub_job_run(struct hf_hub_job *j, const struct hf_hub_opts *opts, h
   return st;
 }
 
+static int32_t take(void *arg, uint32_t what, const char *json, size_t len) {
+  struct owned *o = arg;
+  if (what != HF_OUT_RESULT && what != HF_OUT_DICT) return 0;
+  free(o->json);
+  o->json = strndup(json, len);
+  return !o->json;
+}
+
+hf_status hf_hub_task_result(hf_runtime *rt, const char *task, json_t *args, const char *id,
+                             const struct hf_hub_opts *opts, struct hf_hub_result **out) {
+  struct hf_hub_opts have = {0};
+  if (opts) memcpy(&have, opts, opts->struct_size < sizeof have ? opts->struct_size : sizeof have);
+  struct hf_kv library = {"hub.library", have.library ? have.library : "unknown/None"};
+  struct owned *o = calloc(1, sizeof *o);
+  *out = NULL;
+  if (args && have.token) json_object_set_new(args, "token", json_string(have.token));
+  char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
+  struct hf_watch watch = {.struct_size = sizeof watch,
+                           .flags = HF_WATCH_RUN_IN_WAIT,
+                           .arg = o,
+                           .record = take,
+                           .options = HF_TABLE_N(&library, 1)};
+  if (have.watch) watch.deadline_ms = have.watch->deadline_ms;
+  hf_op *op = o && text ? hf_op_start(rt, task, text, &watch) : NULL;
+  hf_status st = op ? hf_op_wait(op) : HF_ENOMEM;
+  json_decref(args);
+  free(text);
+  if (!o) return HF_ENOMEM;
+  o->r.struct_size = sizeof o->r;
+  if (st != HF_OK) {
+    keep_error(o, op ? hf_op_error(op) : NULL, st);
+  } else if (o->json) {
+    json_t *json = json_loads(o->json, 0, NULL);
+    o->id = id && hf_hub_get(json, id) ? strdup(hf_hub_get(json, id)) : NULL;
+    o->r =
+        (struct hf_hub_result){.struct_size = sizeof o->r, .json = o->json, .json_len = strlen(o->json), .id = o->id};
+    json_decref(json);
+  }
+  hf_op_free(op);
+  *out = &o->r;
+  return st;
+}
+
 hf_status hf_hub_download(hf_runtime *rt, const char *repo_id, const char *filename, const struct hf_hub_opts *o,
                           struct hf_hub_result **out) {
   return hf_hub_job_run(&(struct hf_hub_job){.rt = rt, .repo_id = repo_id, .name = filename}, o, run_download, out);

@@ -161,6 +161,8 @@ hf_status hf_hub_begin(struct hf_hub *hub, hf_call *c, hf_out *out, const char *
                          .token = token,
                          .download = download};
   if (!hub->endpoint) return HF_ENOMEM;
+  const char *caller = library ? NULL : hf_host()->option(c, "hub.library");
+  if (caller) hub->library = caller;
   hf_runtime_on_http_error(hf_call_runtime(c), hf_hub_http_error);
   return HF_OK;
 }

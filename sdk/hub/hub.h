@@ -138,6 +138,12 @@ bool hf_hub_error_is(const struct hf_error *, const char *cls);
 /* The cause as Python words it: "[Errno 111] Connection refused". */
 const char *hf_hub_cause(hf_call *, const struct hf_error *);
 
+/* ---- api.c: a task as a typed function ------------------------------------------------------------------------------------ */
+
+/* Takes args in every case; the task's result or description is the answer's json, `id` the member of it that is one. */
+hf_status hf_hub_task_result(hf_runtime *, const char *task, json_t *args, const char *id, const struct hf_hub_opts *,
+                             struct hf_hub_result **);
+
 /* ---- names.c: repo ids, file names, revisions; uri.c: hf:// addresses ------------------------------------------------ */
 
 const char *hf_hub_repo_problem(hf_call *, const char *id); /* a sentence; NULL: the id is fine */

@@ -49,14 +49,17 @@ struct hf_hub_opts {
   const char *const *remove;         /* hf_upload_folder: patterns of files to delete in the same commit */
 };
 enum {
-  HF_HUB_FORCE = 1,      /* download again what is there */
-  HF_HUB_LOCAL_ONLY = 2, /* no request: what is there, or LocalEntryNotFoundError */
-  HF_HUB_RECURSIVE = 4,  /* hf_list_repo_tree: folders below too */
-  HF_HUB_EXPAND = 8,     /* hf_list_repo_tree: last commit and security state of each entry */
-  HF_HUB_PULLS = 16,     /* hf_list_repo_refs: pull requests too */
-  HF_HUB_DRY_RUN = 32,   /* hf_cache_delete: only tell what would be done */
-  HF_HUB_CREATE_PR = 64, /* commits: open a pull request */
-  HF_HUB_ONE_COMMIT = 128 /* hf_upload_folder: all or nothing, however many files */
+  HF_HUB_FORCE = 1,        /* download again what is there */
+  HF_HUB_LOCAL_ONLY = 2,   /* no request: what is there, or LocalEntryNotFoundError */
+  HF_HUB_RECURSIVE = 4,    /* hf_list_repo_tree: folders below too */
+  HF_HUB_EXPAND = 8,       /* hf_list_repo_tree: last commit and security state of each entry */
+  HF_HUB_PULLS = 16,       /* hf_list_repo_refs: pull requests too */
+  HF_HUB_DRY_RUN = 32,     /* hf_cache_delete: only tell what would be done */
+  HF_HUB_CREATE_PR = 64,   /* commits: open a pull request */
+  HF_HUB_ONE_COMMIT = 128, /* hf_upload_folder: all or nothing, however many files */
+  HF_HUB_EXIST_OK = 256,   /* creating what is there is fine */
+  HF_HUB_MISSING_OK = 512, /* deleting what is not there is fine */
+  HF_HUB_PRIVATE = 1024    /* hf_repo_create: only for its owners */
 };
 
 /* What a call gives back; owned by the caller, ended by hf_hub_result_free(). Members that do not belong to the call are
@@ -155,6 +158,29 @@ HF_EXPORT hf_status hf_cache_scan(hf_runtime *, const struct hf_hub_opts *, stru
  * {"repos", "revisions", "files", "freed", "missing": [..]}; with HF_HUB_DRY_RUN that is what would be done. */
 HF_EXPORT hf_status hf_cache_delete(hf_runtime *, const char *const *targets, const struct hf_hub_opts *,
                                     struct hf_hub_result **);
+
+/* ---- owning repos --------------------------------------------------------------------------------------------------------- */
+
+/* Whose the token is: json is what the server says of the account, id its name. LocalTokenNotFoundError without one. */
+HF_EXPORT hf_status hf_whoami(hf_runtime *, const struct hf_hub_opts *, struct hf_hub_result **);
+/* A new repo "ns/name", or "name" in the token's own namespace; id: its full name. HF_HUB_PRIVATE, HF_HUB_EXIST_OK. */
+HF_EXPORT hf_status hf_repo_create(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                   struct hf_hub_result **);
+/* For ever, and without asking. HF_HUB_MISSING_OK. */
+HF_EXPORT hf_status hf_repo_delete(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
+                                   struct hf_hub_result **);
+HF_EXPORT hf_status hf_repo_move(hf_runtime *, const char *from_id, const char *to_id, const struct hf_hub_opts *,
+                                 struct hf_hub_result **);
+/* Begins at the revision of the options. HF_HUB_EXIST_OK. */
+HF_EXPORT hf_status hf_branch_create(hf_runtime *, const char *repo_id, const char *branch, const struct hf_hub_opts *,
+                                     struct hf_hub_result **);
+HF_EXPORT hf_status hf_branch_delete(hf_runtime *, const char *repo_id, const char *branch, const struct hf_hub_opts *,
+                                     struct hf_hub_result **);
+/* Of the revision of the options; message may be NULL. */
+HF_EXPORT hf_status hf_tag_create(hf_runtime *, const char *repo_id, const char *tag, const char *message,
+                                  const struct hf_hub_opts *, struct hf_hub_result **);
+HF_EXPORT hf_status hf_tag_delete(hf_runtime *, const char *repo_id, const char *tag, const struct hf_hub_opts *,
+                                  struct hf_hub_result **);
 
 /* ---- for programs that talk to people -------------------------------------------------------------------------------- */
 
