@@ -314,7 +314,7 @@ hf_status hf_hub_job_run(struct hf_hub_job *j, const struct hf_hub_opts *opts, h
 }
 
 static int32_t take(void *arg, uint32_t what, const char *json, size_t len) {
-  struct owned *o = arg;
+  struct hf_hub_owned *o = arg;
   if (what != HF_OUT_RESULT && what != HF_OUT_DICT) return 0;
   free(o->json);
   o->json = strndup(json, len);
@@ -326,7 +326,7 @@ hf_status hf_hub_task_result(hf_runtime *rt, const char *task, json_t *args, con
   struct hf_hub_opts have = {0};
   if (opts) memcpy(&have, opts, opts->struct_size < sizeof have ? opts->struct_size : sizeof have);
   struct hf_kv library = {"hub.library", have.library ? have.library : "unknown/None"};
-  struct owned *o = calloc(1, sizeof *o);
+  struct hf_hub_owned *o = calloc(1, sizeof *o);
   *out = NULL;
   if (args && have.token) json_object_set_new(args, "token", json_string(have.token));
   char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
