@@ -121,6 +121,8 @@ HF_EXPORT void hf_op_free(hf_op *);   /* cancels and waits when still running */
 /* ---- for task packs: the current call ------------------------------------------------------------------------------ */
 
 HF_EXPORT hf_runtime *hf_call_runtime(hf_call *);
+/* HF_OK after that time, or what host->check() says as soon as it says it. */
+HF_EXPORT hf_status hf_call_sleep(hf_call *, uint64_t ms);
 /* Headers that every request of this call carries (copied); value NULL removes. Not for secrets. */
 HF_EXPORT hf_status hf_call_header(hf_call *, const char *name, const char *value);
 /* A secret header for one origin ("https://host[:port]") of this call: sent there and nowhere else. Origins listed

@@ -87,7 +87,6 @@ const char *hf_call_get_option(hf_call *, const char *key);
 void *hf_call_arena(hf_call *, size_t);
 const char *hf_call_intern(hf_call *, const char *, size_t);
 uint64_t hf_now_ns(void);
-hf_status hf_call_sleep(hf_call *, uint64_t ms); /* HF_OK after that time, or what check() says as soon as it does */
 /* "WHAT: why errno says", with a code and, where the disk is full, in the words disk, quota or inodes. */
 hf_status hf_fail_errno(hf_call *, int err, const char *what, ...) HF_PRINTF(3, 4);
 hf_status hf_code_of_errno(int err);

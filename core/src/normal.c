@@ -159,7 +159,15 @@ static bool row_header(const void *row, char why[HF_WHY_MAX]) {
 
 static bool row_cell(const void *row, char why[HF_WHY_MAX]) {
   const struct hf_pv_task *t = row;
-  return t->task && t->task[0] ? true : hf_refuse(why, "has a task row without a task");
+  if (!t->task || !t->task[0]) return hf_refuse(why, "has a task row without a task");
+  if (!t->route || !t->body) return hf_refuse(why, "has a task row %s without a route or a body", t->task);
+  if (t->form > HF_PV_MULTIPART || t->media > HF_PV_MEDIA_BASE64 || t->stream > HF_PV_STREAM_TGI ||
+      t->out > HF_PV_OUT_EACH)
+    return hf_refuse(why, "has a task row %s that wants something of a later version", t->task);
+  const struct hf_pv_poll *p = t->poll;
+  if (p && (!p->url || !p->status || !p->done || !p->interval_ms))
+    return hf_refuse(why, "has a task row %s that waits without url, status, done or interval", t->task);
+  return true;
 }
 
 static const struct list task_lists[] = {
@@ -200,8 +208,8 @@ static const struct kind {
      HF_COUNT(transfer_fns), NULL, 0},
     {HF_KIND_STORAGE, "storage backend", sizeof(struct hf_storage), offsetof(struct hf_storage, scan), storage_fns,
      HF_COUNT(storage_fns), NULL, 0},
-    {HF_KIND_PROVIDER, "provider", sizeof(struct hf_provider), sizeof(struct hf_provider), NULL, 0, provider_lists,
-     HF_COUNT(provider_lists)},
+    {HF_KIND_PROVIDER, "provider", sizeof(struct hf_provider), offsetof(struct hf_provider, flags), NULL, 0,
+     provider_lists, HF_COUNT(provider_lists)},
     {HF_KIND_TASKS, "task pack", sizeof(struct hf_tasks), offsetof(struct hf_tasks, run_row), NULL, 0, tasks_lists,
      HF_COUNT(tasks_lists)},
 };

@@ -1,7 +1,8 @@
 /* rewrite.c - HF_URL_REWRITE: where a logical URL really leads. Rules "https://a/=http://b/;...": the longest prefix wins,
  * applied once, at connect time; what comes back from under a target prefix is mapped to the logical URL first.
  * A rule splits at the first '=' before a scheme; "%3B" spells ';'; '!' before the target consents to send credentials
- * over plain http. A prefix ends at a border of the URL, so that https://a never matches https://a.example. */
+ * over plain http. A prefix ends at a border of the URL, so that https://a never matches https://a.example. "https://" alone
+ * stands for every host: https://=http://b/ leads https://a/x to http://b/a/x. */
 #include <ctype.h>
 
 #include "url.h"
@@ -56,7 +57,8 @@ static bool read_rule(struct rewrite_rules *r, const char *text, size_t len, con
   }
   if (eq == len) return *why = "a rule is not of the form https://from/=http://to/", false;
   struct rule *rule = &r->rules[r->count];
-  rule->from = normal_prefix(text, eq, false, why);
+  bool any_host = eq > 3 && strncmp(text + eq - 3, "://", 3) == 0 && is_scheme(text, eq);
+  rule->from = any_host ? hf_mem_dup(text, eq) : normal_prefix(text, eq, false, why);
   rule->to = rule->from != NULL ? normal_prefix(text + to, len - to, false, why) : NULL;
   rule->to_bare = rule->to != NULL ? normal_prefix(text + to, len - to, true, why) : NULL;
   r->count++;

@@ -82,6 +82,8 @@ const struct hf_key_row hf_key_rows[] = {
     {"HF_CLIENT_KEY", "client_key", NULL, P, 0, NULL, NULL, "its private key"},
     {"HF_INSECURE", "insecure", NULL, F, 0, NULL, NULL, "do not check certificates (never with a token)"},
     {"HF_NO_HTTP2", "no_http2", NULL, F, 0, NULL, NULL, "HTTP/1.1 only"},
+    {"HF_INFERENCE_POLL_SCALE", "inference_poll_scale", NULL, T, 0, NULL, NULL,
+     "factor on the waits for jobs of inference, for tests"},
     {"HF_VERIFY", "verify", NULL, T, 0, NULL, NULL, "strict: refuse files whose content nobody vouches for"},
 };
 const uint32_t hf_key_count = (uint32_t)HF_COUNT(hf_key_rows);

@@ -83,6 +83,9 @@ struct cli_progress;
 void cli_out_watch(struct cli_out *, struct cli_progress *); /* bars to be cleared before lines */
 bool cli_out_broken(const struct cli_out *);                 /* a record was not what it said */
 void cli_out_error(struct cli_out *, const char *message);
+bool cli_out_wants_json(const struct cli_out *);
+/* {"error":{"class","message","status"}}, one line on stderr. */
+void cli_out_json_error(struct cli_out *, const struct hf_error *, const char *message);
 void cli_out_hint(struct cli_out *, const char *message);
 void cli_out_warning(struct cli_out *, const char *message);
 

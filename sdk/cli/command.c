@@ -47,6 +47,7 @@ static bool is_word(const char *text) {
 
 /* The row named by the first words; *used tells how many they were. */
 static const struct hf_task *find_row(hf_runtime *rt, int count, char **words, int *used) {
+  const struct hf_task *found = NULL;
   char name[LONGEST_PATH] = "";
   size_t len = 0;
   for (int i = 0; i < count && i < MOST_WORDS && is_word(words[i]); i++) {
@@ -58,9 +59,10 @@ static const struct hf_task *find_row(hf_runtime *rt, int count, char **words, i
     const struct hf_task *task = hf_task_find(rt, name);
     if (!task || task->flags & HF_TK_NOT_A_COMMAND) continue;
     *used = i + 1;
-    return task;
+    found = task;
+    if (!(task->flags & HF_TK_GROUP)) break;
   }
-  return NULL;
+  return found;
 }
 
 static void extend(char *path, const char *word) {
@@ -135,7 +137,8 @@ static int walk(hf_runtime *rt, const struct cli_command *root, bool help, int c
       return code >= 0 ? code : cli_unknown_command(group, path, group == root, words[i]);
     }
     extend(path, words[i]);
-    if (next->task) return run_row(rt, next->task, path, count - i - 1, words + i + 1);
+    if (next->task && !(next->count && i + 1 < count && cli_tree_child(next, words[i + 1])))
+      return run_row(rt, next->task, path, count - i - 1, words + i + 1);
     group = next;
   }
 }

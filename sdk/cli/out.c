@@ -103,6 +103,20 @@ void cli_out_error(struct cli_out *out, const char *message) {
   cli_out_line(out, RED, "Error: ", message);
 }
 
+bool cli_out_wants_json(const struct cli_out *out) {
+  return out->mode == CLI_JSON;
+}
+
+void cli_out_json_error(struct cli_out *out, const struct hf_error *e, const char *message) {
+  json_t *about = json_pack("{s:s,s:s}", "class", e->cls ? e->cls : hf_status_name(e->code), "message", message);
+  if (about && e->http_status) json_object_set_new(about, "status", json_integer(e->http_status));
+  json_t *doc = json_pack("{s:o}", "error", about);
+  char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+  json_decref(doc);
+  cli_out_line(out, NULL, "", text ? text : "{\"error\":{\"class\":\"MemoryError\",\"message\":\"out of memory\"}}");
+  free(text);
+}
+
 void cli_out_warning(struct cli_out *out, const char *message) {
   cli_out_line(out, YELLOW, "Warning: ", message);
 }

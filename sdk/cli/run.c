@@ -117,6 +117,10 @@ static int report(struct command *c, const struct hf_task *task, const char *pat
     return CLI_FAILED;
   }
   hf_hub_error_text(e, text, sizeof text);
+  if (cli_out_wants_json(c->out) && task->flags & HF_TK_JSON_ERRORS) {
+    cli_out_json_error(c->out, e, text);
+    return hf_hub_exit_code(e);
+  }
   if (e->cls && !strcmp(e->cls, "Exit")) { /* said as it is: there is no traceback to hint at */
     settle(c);
     cli_out_error(c->out, text);

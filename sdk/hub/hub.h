@@ -31,7 +31,7 @@ struct hf_hub {
 /* The modules of the pack, one per file of rows. */
 extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin,
     hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_commit, hf_hub_tasks_cp,
-    hf_hub_tasks_lfs, hf_hub_tasks_upload;
+    hf_hub_tasks_inference, hf_hub_tasks_lfs, hf_hub_tasks_upload;
 extern const struct hf_tasks hf_hub_tasks_cache;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
   {                                                                                                  \

@@ -18,6 +18,7 @@ static const struct hf_module *const modules[] = {
     &hf_hub_tasks_commit.m,
     &hf_hub_tasks_cp.m,
     &hf_hub_tasks_download.m,
+    &hf_hub_tasks_inference.m,
     &hf_hub_tasks_info.m,
     &hf_hub_tasks_lfs.m,
     &hf_hub_tasks_plugin.m,

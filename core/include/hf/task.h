@@ -16,6 +16,8 @@ enum {
   HF_TK_OURS = 128,       /* not a command of the reference client */
   HF_TK_NOT_A_COMMAND = 256, /* API only: hf_op_start, host->task, `hf api`; no command line */
   HF_TK_COMPOSES = 1024, /* made of other operations: its routes are theirs */
+  HF_TK_JSON_ERRORS = 2048, /* with --json an error is one line of JSON on stderr: {"error":{"class","message","status"}} */
+  HF_TK_GROUP = 4096,       /* a command that has commands below it: the longest name wins */
   HF_TK_TYPE_PREFIX = 512 /* first positional may be "TYPE/ns/name" (models/, datasets/, spaces/ ...) setting repo_type */
 };
 

@@ -1,0 +1,113 @@
+/* chat.c - `hf inference chat`: a conversation in the terminal, with history and /commands.
+ * Without a terminal it is one prompt: --text, or what stdin holds.
+ * An answer that fails leaves the conversation as it was before the question. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output.h"
+
+#define LINE_MAX_ 16384
+
+static const char *const help =
+    "/clear     forget the conversation\n"
+    "/system X  begin anew with X as what the model is told first\n"
+    "/undo      forget the last question and answer\n"
+    "/save F    write the conversation to the file F, as JSON\n"
+    "/exit      end (or Ctrl-D)\n";
+
+struct chat {
+  hf_call *c;
+  hf_out *out;
+  const hf_args *args;
+  json_t *messages;
+};
+
+static hf_status show(struct chat *k, const char *text) {
+  return hf_host()->record(k->out, HF_OUT_BYTES, text, strlen(text));
+}
+
+static void say(json_t *messages, const char *role, const char *text) {
+  json_array_append_new(messages, json_pack("{s:s,s:s}", "role", role, "content", text));
+}
+
+static hf_status save(struct chat *k, const char *path) {
+  path = hf_hub_path(k->c, path);
+  bool bad = !path || json_dump_file(k->messages, path, JSON_INDENT(2)) != 0;
+  return show(k, bad ? "It could not be written.\n" : "Saved.\n");
+}
+
+/* True: the line was a command. */
+static bool command(struct chat *k, const char *line, hf_status *st, bool *end) {
+  *st = HF_OK;
+  if (*line != '/') return false;
+  if (!strcmp(line, "/exit") || !strcmp(line, "/quit")) {
+    *end = true;
+  } else if (!strcmp(line, "/clear")) {
+    json_array_clear(k->messages);
+  } else if (!strncmp(line, "/system ", 8)) {
+    json_array_clear(k->messages);
+    say(k->messages, "system", line + 8);
+  } else if (!strcmp(line, "/undo")) {
+    for (size_t n = json_array_size(k->messages), i = 0; n && i < 2; i++) json_array_remove(k->messages, --n);
+  } else if (!strncmp(line, "/save ", 6)) {
+    *st = save(k, line + 6);
+  } else {
+    *st = show(k, help);
+  }
+  return true;
+}
+
+static hf_status answer(struct chat *k) {
+  return inf_chat_turn(k->c, k->args, k->messages, k->out);
+}
+
+static hf_status talk(struct chat *k) {
+  char line[LINE_MAX_];
+  hf_status st = HF_OK;
+  bool end = false;
+  while (!end) {
+    st = hf_host()->ask(k->out, HF_ASK_LINE, "> ", line, sizeof line);
+    if (st != HF_OK) break;
+    if (!*line || command(k, line, &st, &end)) continue;
+    size_t before = json_array_size(k->messages);
+    say(k->messages, "user", line);
+    st = answer(k);
+    const struct hf_error *e = hf_host()->error(k->c);
+    if (st == HF_OK) continue;
+    if (hf_host()->check(k->c) != HF_OK || !e) return st;
+    char text[2048];
+    hf_hub_error_text(e, text, sizeof text);
+    hf_host()->clear(k->c);
+    TRY(show(k, hf_hub_text(k->c, "Error: %s\n", text)));
+    while (json_array_size(k->messages) > before) json_array_remove(k->messages, json_array_size(k->messages) - 1);
+  }
+  if (st == HF_ECANCELED && hf_host()->check(k->c) == HF_OK) { /* the end of the input */
+    hf_host()->clear(k->c);
+    return show(k, "\n");
+  }
+  return st;
+}
+
+hf_status inf_task_chat(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  (void)state;
+  const char *text = hf_host()->arg_str(args, "text", 0), *given = hf_host()->arg_str(args, "messages", 0);
+  struct chat k = {.c = c, .out = out, .args = args, .messages = json_array()};
+  bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !inf_wants_json(c);
+  hf_status st = HF_OK;
+  if (!text && !given && terminal) {
+    st = talk(&k);
+  } else if (text || given) {
+    st = inf_task_run(c, "conversational", args, out);
+  } else {
+    size_t len;
+    const char *prompt;
+    st = inf_read(c, "-", &prompt, &len);
+    while (st == HF_OK && len && prompt[len - 1] == '\n') len--;
+    if (st == HF_OK && !len) st = hf_hub_fail(c, HF_EINVAL, "UsageError", "There is no prompt: stdin is empty.");
+    if (st == HF_OK) json_array_append_new(k.messages, json_pack("{s:s,s:s%}", "role", "user", "content", prompt, len));
+    if (st == HF_OK) st = answer(&k);
+  }
+  json_decref(k.messages);
+  return st;
+}

@@ -1,0 +1,30 @@
+/* output.h - where the result of `hf inference` goes: stdout as JSON or as text, or a file for media.
+ * A file appears under its name when it is whole; after an error nothing is left.
+ * Private to the commands of inference. */
+#ifndef INF_OUTPUT_H
+#define INF_OUTPUT_H
+#include "infer.h"
+
+struct inf_output {
+  hf_call *c;
+  hf_out *out;
+  const struct inf_task *spec; /* NULL: a task that is not ours */
+  const char *task, *output;   /* output: --output; NULL: a name is made */
+  bool json, show;
+  json_t *history; /* gets what was said; NULL */
+  int fd;
+  char *part;       /* the file while it grows */
+  const char *path; /* where it goes; NULL: found when the type is known */
+  bool line_open;   /* text was shown, and its line does not end yet */
+  char *said;       /* chat: what was said so far, for the history */
+  size_t said_len, said_cap;
+};
+hf_status inf_output_item(hf_call *, void *output, json_t *item);
+hf_status inf_output_media(hf_call *, void *output, const void *, size_t);
+/* Shows what there is to show, or removes what failed; `st` or what went wrong now. */
+hf_status inf_output_end(struct inf_output *, hf_status st, struct inf_answer *, bool streamed);
+bool inf_wants_json(hf_call *);
+hf_status inf_read(hf_call *, const char *path, const char **text, size_t *len); /* "-": stdin */
+/* One turn of a conversation: the answer is shown, streaming for people, and added to the messages. */
+hf_status inf_chat_turn(hf_call *, const hf_args *, json_t *messages, hf_out *);
+#endif
