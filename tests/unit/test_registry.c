@@ -23,9 +23,19 @@ static void teardown(void) {
   scratch_remove(home);
 }
 
+/* A program whose own plugin folder is there and empty: what is listed is what the test put somewhere. */
+static const char *program(void) {
+  static char path[PATH_MAX];
+  mkdir(join(home, "bin"), 0755);
+  mkdir(join(home, "lib"), 0755);
+  mkdir(join(home, "lib/hf"), 0755);
+  snprintf(path, sizeof path, "%s/bin/x", home);
+  return path;
+}
+
 static hf_runtime *runtime(void) {
   hf_runtime *rt = NULL;
-  struct hf_runtime_opts o = {.struct_size = sizeof o, .plugin_path = places, .argv0 = "/nowhere/bin/x"};
+  struct hf_runtime_opts o = {.struct_size = sizeof o, .plugin_path = places, .argv0 = program()};
   ck_assert_msg(hf_runtime_new(&o, &rt) == HF_OK, "%s", hf_runtime_problem());
   return rt;
 }
@@ -314,8 +324,7 @@ static const struct hf_plugin ours = {.magic = HF_ABI_MAGIC,
 static hf_runtime *runtime_with_ours(void) {
   static const struct hf_plugin *const list[] = {&ours, NULL};
   hf_runtime *rt = NULL;
-  struct hf_runtime_opts o = {
-      .struct_size = sizeof o, .plugin_path = places, .statics = list, .argv0 = "/nowhere/bin/x"};
+  struct hf_runtime_opts o = {.struct_size = sizeof o, .plugin_path = places, .statics = list, .argv0 = program()};
   ck_assert_int_eq(hf_runtime_new(&o, &rt), HF_OK);
   return rt;
 }
@@ -393,7 +402,7 @@ START_TEST(survives_without_memory) {
   fill(3);
   for (long n = 0; n < 300; n++) {
     hf_runtime *rt = NULL;
-    struct hf_runtime_opts o = {.struct_size = sizeof o, .plugin_path = places, .argv0 = "/nowhere/bin/x"};
+    struct hf_runtime_opts o = {.struct_size = sizeof o, .plugin_path = places, .argv0 = program()};
     struct seen s = {0};
     const char *why = NULL;
     hf_mem_fail_after(n, false);
