@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 #include "download.h"
+#include "upload.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -21,8 +23,8 @@ static bool is_on(const char *value) {
 
 static int32_t score(hf_call *c, const struct hf_tr_batch *batch) {
   bool unsure = false;
-  if (batch->direction != HF_TR_DOWNLOAD || !batch->token_url || is_on(xet_host->option(c, "HF_HUB_DISABLE_XET")))
-    return 0;
+  if (!batch->token_url || is_on(xet_host->option(c, "HF_HUB_DISABLE_XET"))) return 0;
+  if (batch->direction == HF_TR_UPLOAD) return SCORE;
   for (uint32_t i = 0; i < batch->count; i++) {
     if (batch->files[i]->xet_hash) return SCORE;
     unsure |= !batch->files[i]->url;
@@ -30,16 +32,53 @@ static int32_t score(hf_call *c, const struct hf_tr_batch *batch) {
   return unsure ? SCORE_UNSURE : 0;
 }
 
+/* A session knows which half it belongs to. */
+struct session {
+  uint32_t direction;
+  void *half;
+};
+
+static hf_status open_session(hf_call *c, const struct hf_tr_batch *batch, void **session) {
+  struct session *s = calloc(1, sizeof *s);
+  if (!s) return xet_host->failf(c, HF_ENOMEM, "no memory for a Xet session");
+  s->direction = batch->direction;
+  bool up = batch->direction == HF_TR_UPLOAD;
+  hf_status st = batch->token_url ? HF_OK : xet_host->failf(c, HF_ENOSYS, "Xet has no token route here");
+  if (st == HF_OK) st = up ? xet_upload_open(c, batch, &s->half) : xet_download_open(c, batch, &s->half);
+  if (st == HF_OK)
+    *session = s;
+  else
+    free(s);
+  return st;
+}
+
+static hf_status run(hf_call *c, void *session, struct hf_tr_file *file) {
+  struct session *s = session;
+  return s->direction == HF_TR_UPLOAD ? xet_upload_run(c, s->half, file) : xet_download_run(c, s->half, file);
+}
+
 static hf_status finish(hf_call *c, void *session) {
-  (void)c;
-  (void)session;
-  return HF_OK;
+  struct session *s = session;
+  return s->direction == HF_TR_UPLOAD ? xet_upload_finish(c, s->half) : HF_OK;
+}
+
+static void close_session(void *session) {
+  struct session *s = session;
+  if (s->direction == HF_TR_UPLOAD)
+    xet_upload_close(s->half);
+  else
+    xet_download_close(s->half);
+  free(s);
 }
 
 static const struct hf_param config[] = {
     {.name = "fixed_download_concurrency",
      .help = "Transfers at once on download; unset: as many as pay.",
      .env = "HF_XET_FIXED_DOWNLOAD_CONCURRENCY",
+     .type = HF_P_INT},
+    {.name = "fixed_upload_concurrency",
+     .help = "Transfers at once on upload; unset: as many as pay.",
+     .env = "HF_XET_FIXED_UPLOAD_CONCURRENCY",
      .type = HF_P_INT},
 };
 
@@ -49,10 +88,10 @@ const struct hf_transfer xet_adapter = {.m = {.kind = HF_KIND_TRANSFER,
                                               .summary = "content-addressed: chunks of xorbs, deduplicated",
                                               .threads = HF_THREADS_ANY,
                                               .priority = 30,
-                                              .caps = HF_TR_DOWNLOAD | HF_TR_RANGES | HF_TR_RESUME | HF_TR_DEDUP,
+                                              .caps = XET_CAPS,
                                               .config = HF_TABLE(config)},
                                         .score = score,
-                                        .open = xet_download_open,
-                                        .run = xet_download_run,
+                                        .open = open_session,
+                                        .run = run,
                                         .finish = finish,
-                                        .close = xet_download_close};
+                                        .close = close_session};

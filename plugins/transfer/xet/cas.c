@@ -57,7 +57,8 @@ static void new_session_id(char out[37]) {
   b[8] = (uint8_t)(0x80 | (b[8] & 63));
   char *at = out;
   for (int i = 0; i < 16; i++)
-    at += snprintf(at, 37 - (size_t)(at - out), "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", (unsigned)b[i]);
+    at += snprintf(at, 37 - (size_t)(at - out), "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+                   (unsigned)b[i]);
 }
 
 hf_status xet_cas_init(hf_call *c, struct xet_cas *s, const struct hf_tr_batch *batch, const char *fixed_option,

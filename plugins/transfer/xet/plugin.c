@@ -13,5 +13,4 @@ static hf_status load(const struct hf_host *host, void **state) {
 
 static const struct hf_module *const modules[] = {&xet_adapter.m, &xet_tasks.m};
 HF_PLUGIN("xet", "0.1.0", "Apache-2.0", "content-addressed transfers (Xet)", load, NULL, modules,
-          {HF_KIND_TRANSFER, 30, HF_TR_DOWNLOAD | HF_TR_RANGES | HF_TR_RESUME | HF_TR_DEDUP, "xet", ""},
-          {HF_KIND_TASKS, 10, 0, "xet", "xet"});
+          {HF_KIND_TRANSFER, 30, XET_CAPS, "xet", ""}, {HF_KIND_TASKS, 10, 0, "xet", "xet"});
