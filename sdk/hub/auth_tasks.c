@@ -1,5 +1,6 @@
 /* auth_tasks.c - signing in and out: login, logout, list, switch, token, whoami, and the helper that git calls.
- * A token is stored only after the server has said whose it is. The server's name for it is its name here. */
+ * A token is stored only after the server has said whose it is; the server's name for it is its name here.
+ * What is said on the way, and in which order, is the reference's. */
 #include "auth.h"
 
 #include <errno.h>

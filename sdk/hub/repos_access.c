@@ -1,5 +1,6 @@
 /* repos_access.c - who may see a gated repo, who likes one, and whether something is there at all; squashing a history.
- * Operations for programs: rows without a command line. Most are a route and nothing else. */
+ * Operations for programs: rows without a command line.
+ * Most are a route and nothing else. */
 #include "hub.h"
 
 #include <string.h>
