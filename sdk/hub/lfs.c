@@ -39,6 +39,7 @@ struct names {
 static int on_adapter(void *arg, const struct hf_plugin_info *info) {
   struct names *n = arg;
   if (info->kind == HF_KIND_TRANSFER && !info->refused && (info->caps & HF_TR_UPLOAD) &&
+      !(info->caps & HF_TR_DEDUP) && /* goes other ways than LFS */
       json_array_size(n->list) < NAMES_MOST)
     json_array_append_new(n->list, json_string(info->name));
   return 0;
@@ -220,7 +221,8 @@ static int by_oid(const void *a, const void *b) {
   return strcmp((*(const struct object *const *)a)->oid, (*(const struct object *const *)b)->oid);
 }
 
-static hf_status send_all(struct lfs *l, uint32_t first) {
+/* token_url: by Xet. */
+static hf_status send_all(struct lfs *l, uint32_t first, const char *token_url) {
   struct hf_hub_commit *k = l->k;
   tell(l, l->call, HF_EV_BEGIN, hf_hub_text(l->call, "Upload %u LFS files", l->sending));
   struct hf_send s = {.struct_size = sizeof s,
@@ -234,7 +236,9 @@ static hf_status send_all(struct lfs *l, uint32_t first) {
                       .arg = l,
                       .open = on_open,
                       .part = on_part,
-                      .refresh = on_refresh,
+                      .refresh = token_url ? NULL : on_refresh,
+                      .token_url = token_url,
+                      .adapters = token_url ? "xet" : NULL,
                       .done = on_done};
   hf_status st = hf_send(l->call, &s);
   tell(l, l->call, HF_EV_END, NULL);
@@ -252,6 +256,47 @@ static void plan(struct lfs *l) {
     fill(f, o);
     l->object_of[l->sending++] = i;
   }
+}
+
+/* ---- by Xet --------------------------------------------------------------------------------------------------------- */
+
+static int on_xet(void *usable, const struct hf_plugin_info *info) {
+  *(bool *)usable |=
+      info->kind == HF_KIND_TRANSFER && !info->refused && !strcmp(info->name, "xet") && (info->caps & HF_TR_UPLOAD);
+  return 0;
+}
+
+static bool xet_usable(struct lfs *l) {
+  const char *named = hf_hub_setting(l->call, "HF_TRANSFER");
+  bool usable = false;
+  if (hf_config_flag(hf_call_runtime(l->call), "HF_HUB_DISABLE_XET") || (named && !strstr(named, "xet"))) return false;
+  hf_plugin_each(hf_call_runtime(l->call), on_xet, &usable);
+  return usable;
+}
+
+/* All of them at once, or none: what fails here is sent by LFS. *done: they are there. */
+static hf_status by_xet(struct lfs *l, uint32_t first, bool *done) {
+  struct hf_hub_commit *k = l->k;
+  const char *api = hf_hub_api_url(k->hub, &k->repo), *revision = hf_url_quote(l->call, k->revision, "");
+  const char *token_url = api && revision ? hf_hub_text(l->call, "%s/xet-write-token/%s%s", api, revision,
+                                                        k->create_pr ? "?create_pr=1" : "")
+                                          : NULL;
+  *done = false;
+  if (!token_url) return HF_ENOMEM;
+  plan(l);
+  hf_call *own = l->call;
+  hf_status st = l->sending ? send_all(l, first, token_url) : HF_OK;
+  l->sending = 0;
+  atomic_store(&l->sent, 0);
+  *done = st == HF_OK;
+  if (*done || st == HF_ECANCELED || st == HF_EIO || st == HF_ENOMEM || st == HF_ECONFLICT || st == HF_EPERM ||
+      hf_host()->check(own) != HF_OK)
+    return st;
+  const struct hf_error *e = hf_host()->error(own);
+  hf_host()->log(own, HF_LOG_WARNING, "Xet does not take the files (%s); they are sent by LFS",
+                 e && e->message ? e->message : hf_status_name(st));
+  hf_host()->clear(own);
+  return HF_OK;
 }
 
 static void gather(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, struct object **sorted) {
@@ -285,8 +330,11 @@ static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count
                      struct object **asked) {
   uint32_t n = 0;
   uint32_t wanted = large_count(ops, count);
+  bool done = false;
   tell_ignored(l, count - wanted);
   gather(l, ops, count, asked);
+  if (l->count && xet_usable(l)) TRY(by_xet(l, first, &done));
+  if (done) return HF_OK;
   for (uint32_t i = 0; i < l->count; i++) {
     struct object *o = &l->objects[i];
     bool known = false;
@@ -298,7 +346,7 @@ static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count
   for (uint32_t i = 0; i < n; i++)
     if (!asked[i]->known) hf_hub_target_save(asked[i]->saved, &asked[i]->target);
   plan(l);
-  return wanted ? send_all(l, first) : HF_OK;
+  return wanted ? send_all(l, first, NULL) : HF_OK;
 }
 
 hf_status hf_hub_lfs_send(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count,

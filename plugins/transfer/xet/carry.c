@@ -210,6 +210,9 @@ hf_status xet_carry_one(hf_call *c, struct xet_upload *u, bool *any) {
   u->waiting--;
   pthread_cond_broadcast(&u->changed);
   pthread_mutex_unlock(&u->lock);
-  xet_host->buf_put(&body);
+  if (u->own_memory)
+    free(body.data);
+  else
+    xet_host->buf_put(&body);
   return st;
 }

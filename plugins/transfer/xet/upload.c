@@ -9,15 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-  PIECE = 4 << 20,
-  PIECE_CHUNKS = PIECE / XET_CHUNK_MIN + 8,
-  RUN_LEAST = 8,
-  WIDTH_MOST = 16,
-  WORKERS = 4,
-  BODIES_MOST = 4
-};
-enum { QUERIES_FREE = 64, QUERY_SPACING = 256, ALL_SAME = 32 };
+enum { PIECE = 4 << 20, PIECE_CHUNKS = PIECE / XET_CHUNK_MIN + 8, RUN_LEAST = 8, WIDTH_MOST = 16, WORKERS = 4 };
+enum { BODIES = 5, QUERIES_FREE = 64, QUERY_SPACING = 256, ALL_SAME = 32 };
 
 struct piece {
   uint8_t *data;
@@ -35,6 +28,7 @@ struct intake { /* one file */
   struct xet_upload *u;
   struct hf_tr_file *file;
   pthread_mutex_t lock; /* reading: one at a time */
+  size_t room;          /* bytes read for a piece */
   uint8_t *rest;        /* of an open chunk */
   uint32_t rest_len;
   struct xet_chunker cutter;
@@ -71,48 +65,85 @@ static struct xorb *foreign(void *arg, const struct xet_hash *hash) {
   return x;
 }
 
-/* Under lock, which is given up while memory is waited for: an open xorb with room for the chunk. */
-static hf_status open_xorb(hf_call *c, struct xet_upload *u, uint32_t raw) {
-  for (;;) {
-    if (u->open && (u->open->count == XET_XORB_CHUNKS_MAX || u->open->raw + raw > XET_FILL)) {
+static void free_body(struct xet_upload *u, struct hf_buf *body) {
+  if (u->own_memory)
+    free(body->data);
+  else if (body->data)
+    xet_host->buf_put(body);
+  *body = (struct hf_buf){0};
+}
+
+static hf_status get_body(hf_call *c, struct xet_upload *u, struct hf_buf *body) {
+  size_t size = u->fill + XET_RECORD_HEAD * (size_t)XET_XORB_CHUNKS_MAX;
+  *body = (struct hf_buf){0};
+  if (!u->own_memory) return xet_host->buf_get(c, size, body);
+  body->data = malloc(size);
+  return body->data ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
+}
+
+static uint32_t room_left(const struct xet_upload *u) {
+  uint32_t bytes = u->open ? u->fill - u->open->raw : 0, slots = u->open ? XET_XORB_CHUNKS_MAX - u->open->count : 0;
+  return slots < PIECE_CHUNKS ? 0 : bytes;
+}
+
+static void wait_a_little(struct xet_upload *u) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  t.tv_nsec += 50000000;
+  t.tv_sec += t.tv_nsec / 1000000000;
+  t.tv_nsec %= 1000000000;
+  pthread_cond_timedwait(&u->changed, &u->lock, &t);
+}
+
+/* Under lock, which is given up meanwhile: room for so many bytes before the first slot is taken, so that nobody waits for
+ * memory while a xorb waits for him. Who waits carries away what is full. */
+static hf_status reserve(hf_call *c, struct xet_upload *u, uint32_t raw) {
+  while (room_left(u) < raw && !u->spare.data) {
+    bool any = false, mine = !u->opening;
+    if (room_left(u) < XET_CHUNK_MAX && u->open) {
       u->open->state = XORB_FULL;
       u->open = NULL;
     }
-    if (u->open) return HF_OK;
-    if (u->opening || u->waiting >= BODIES_MOST) { /* carry something away meanwhile */
-      bool any;
-      pthread_mutex_unlock(&u->lock);
-      hf_status st = xet_carry_one(c, u, &any);
-      pthread_mutex_lock(&u->lock);
-      if (st == HF_OK) st = xet_host->check(c);
-      if (st != HF_OK) return st;
-      if (!any && !u->open && (u->opening || u->waiting >= BODIES_MOST)) {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        t.tv_nsec += 50000000;
-        t.tv_sec += t.tv_nsec / 1000000000;
-        t.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&u->changed, &u->lock, &t);
-      }
+    pthread_mutex_unlock(&u->lock);
+    hf_status st = xet_host->check(c);
+    if (st == HF_OK) st = xet_carry_one(c, u, &any);
+    pthread_mutex_lock(&u->lock);
+    if (st != HF_OK) return st;
+    if (any) continue;
+    if (!mine || u->opening) {
+      if (u->opening) wait_a_little(u);
       continue;
     }
     u->opening = true;
     pthread_mutex_unlock(&u->lock);
-    struct hf_buf body = {0};
-    hf_status st = xet_host->buf_get(c, XET_FILL + XET_RECORD_HEAD * (size_t)XET_XORB_CHUNKS_MAX, &body);
+    struct hf_buf body;
+    st = get_body(c, u, &body);
     pthread_mutex_lock(&u->lock);
     u->opening = false;
     pthread_cond_broadcast(&u->changed);
     if (st != HF_OK) return st;
-    struct xorb *x = append_xorb(u, true);
-    if (!x) {
-      xet_host->buf_put(&body);
-      return xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
-    }
-    x->body = body;
-    u->waiting++;
-    u->open = x;
+    if (u->spare.data)
+      free_body(u, &body);
+    else
+      u->spare = body;
   }
+  return HF_OK;
+}
+
+/* Under lock: an open xorb with room for the chunk, which was reserved. */
+static hf_status open_xorb(hf_call *c, struct xet_upload *u, uint32_t raw) {
+  if (u->open && (u->open->count == XET_XORB_CHUNKS_MAX || u->open->raw + raw > u->fill)) {
+    u->open->state = XORB_FULL;
+    u->open = NULL;
+  }
+  if (u->open) return HF_OK;
+  struct xorb *x = u->spare.data ? append_xorb(u, true) : NULL;
+  if (!x) return xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
+  x->body = u->spare;
+  u->spare = (struct hf_buf){0};
+  u->waiting++;
+  u->open = x;
+  return HF_OK;
 }
 
 static hf_status new_slot(hf_call *c, struct xet_upload *u, const struct xet_hash *hash, uint32_t raw,
@@ -191,6 +222,9 @@ static bool worth(const struct xet_sent_file *f, uint64_t chunks, const struct k
 static hf_status decide(hf_call *c, struct intake *in, struct piece *p) {
   struct xet_upload *u = in->u;
   uint64_t base = in->sent->chunk_count;
+  uint32_t raw = 0;
+  for (uint32_t i = 0; i < p->count; i++) raw += p->len[i];
+  TRY(reserve(c, u, raw));
   TRY(keep_hashes(c, in->sent, p));
   for (uint32_t i = 0; i < p->count;) {
     struct known_at at;
@@ -265,14 +299,14 @@ static hf_status read_piece(hf_call *c, struct intake *in, struct piece *p, bool
   *any = !in->end;
   if (in->end) return HF_OK;
   memcpy(p->data, in->rest, have);
-  while (have < in->rest_len + (size_t)PIECE) {
-    TRY(src->pread(c, src, p->data + have, in->rest_len + (size_t)PIECE - have, in->at, &got));
+  while (have < in->rest_len + in->room) {
+    TRY(src->pread(c, src, p->data + have, in->rest_len + in->room - have, in->at, &got));
     if (!got) break;
     in->at += got;
     have += got;
   }
   if (in->sha) xet_host->digest_add(in->sha, p->data + in->rest_len, have - in->rest_len);
-  in->end = have < in->rest_len + (size_t)PIECE;
+  in->end = have < in->rest_len + in->room || in->at == src->size;
   size_t scanned = in->rest_len, start = 0;
   while (scanned < have) {
     int cut;
@@ -365,10 +399,9 @@ static hf_status work(hf_call *c, void *arg, uint32_t worker) {
   bool any = true, carried;
   hf_status st = HF_OK;
   (void)worker;
-  size_t room = in->file->source->size < PIECE ? (size_t)in->file->source->size : PIECE;
   struct piece *p = calloc(1, sizeof *p);
   uint8_t *state = malloc(XET_PACK_STATE);
-  if (p) p->data = malloc(room + XET_CHUNK_MAX + 1);
+  if (p) p->data = malloc(in->room + XET_CHUNK_MAX + 1);
   if (!p || !p->data || !state) st = xet_host->failf(c, HF_ENOMEM, "no memory to send %s", in->file->path);
   while (st == HF_OK && any) {
     st = xet_carry_one(c, in->u, &carried);
@@ -435,6 +468,7 @@ hf_status xet_upload_run(hf_call *c, void *session, struct hf_tr_file *file) {
     free(in.rest);
     return xet_host->failf(c, file->source ? HF_ENOMEM : HF_EINVAL, "%s cannot be read", file->path);
   }
+  in.room = file->source->size < PIECE ? (size_t)file->source->size : PIECE;
   pthread_mutex_init(&in.lock, NULL);
   xet_merkle_init(&in.tree);
   hf_status st = take_in(c, &in);
@@ -453,6 +487,16 @@ hf_status xet_upload_run(hf_call *c, void *session, struct hf_tr_file *file) {
 
 /* ---- the session ---- */
 
+/* "48MiB", as the host writes its own setting. */
+static uint64_t bytes_of(const char *text) {
+  static const char units[] = "KMGT";
+  char *end = NULL;
+  uint64_t v = text ? strtoull(text, &end, 10) : 0;
+  const char *unit = end && *end ? strchr(units, *end & ~32) : NULL;
+  if (unit) v <<= 10 * (unit - units + 1);
+  return v;
+}
+
 hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **session) {
   struct xet_upload *u = calloc(1, sizeof *u);
   if (u) u->known = xet_known_new();
@@ -466,6 +510,9 @@ hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **se
     free(u);
     return st;
   }
+  uint64_t memory = bytes_of(xet_host->option(c, "HF_MEMORY")), fill = memory / BODIES;
+  u->fill = fill < XET_FILL_LEAST ? XET_FILL_LEAST : fill > XET_XORB_RAW_MAX ? XET_XORB_RAW_MAX : (uint32_t)fill;
+  u->own_memory = memory < 3 * (uint64_t)XET_FILL_LEAST;
   pthread_mutex_init(&u->lock, NULL);
   pthread_condattr_t clock;
   pthread_condattr_init(&clock);
@@ -500,7 +547,7 @@ void xet_upload_close(void *session) {
   while (u->first) {
     struct xorb *x = u->first;
     u->first = x->next;
-    if (x->body.data) xet_host->buf_put(&x->body);
+    free_body(u, &x->body);
     free(x->slots);
     free(x);
   }
@@ -509,6 +556,7 @@ void xet_upload_close(void *session) {
     u->files = f->next;
     sent_free(f);
   }
+  free_body(u, &u->spare);
   xet_known_free(u->known);
   pthread_cond_destroy(&u->changed);
   pthread_mutex_destroy(&u->lock);

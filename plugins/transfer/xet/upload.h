@@ -8,8 +8,7 @@
 #include "format/shard.h"
 #include "format/xorb.h"
 
-#define XET_FILL \
-  ((uint32_t)32 << 20) /* raw bytes of a xorb; smaller than allowed, so that several fit into the budget */
+#define XET_FILL_LEAST ((uint32_t)8 << 20)
 
 enum xorb_state { XORB_OPEN = 0, XORB_FULL, XORB_GOING, XORB_THERE, XORB_FAILED };
 struct xorb_slot {
@@ -65,7 +64,10 @@ struct xet_upload {
   uint32_t waiting; /* xorbs with a body */
   struct xet_sent_file *files;
   uint32_t queries;
-  bool opening; /* somebody waits for memory for the next xorb */
+  bool opening;    /* somebody waits for memory for the next xorb */
+  bool own_memory; /* the budget is too small for xorbs */
+  uint32_t fill;   /* raw bytes of a xorb: several fit into the budget */
+  struct hf_buf spare;
 };
 
 hf_status xet_upload_open(hf_call *, const struct hf_tr_batch *, void **session);
