@@ -143,6 +143,9 @@ HF_EXPORT hf_op *hf_op_start_args(hf_runtime *, const struct hf_task *, hf_args 
 HF_EXPORT int hf_url_same_origin(const char *, const char *);
 /* Absolute form of `ref` against `base`, in the call's arena; NULL with an error when it is no http(s) URL. */
 HF_EXPORT const char *hf_url_resolve(hf_call *, const char *base, const char *ref);
+/* What the answer to a request for `asked` leads to by Location or Link, as resolve() gives it; NULL with an error when it is
+ * where nobody should go: no http(s) URL, one with a user name, or http after https. */
+HF_EXPORT const char *hf_url_follow(hf_call *, const char *asked, const char *ref);
 /* Percent-encodes all but unreserved characters; keep: characters left alone ("/"). In the call's arena. */
 HF_EXPORT const char *hf_url_quote(hf_call *, const char *, const char *keep);
 

@@ -199,17 +199,40 @@ static void change_method(struct http *h) {
   }
 }
 
-static hf_status next_hop(struct http *h, const char *seen[], uint32_t n) {
+/* Where an answer to `asked` leads, in its logical form; NULL and why (static) when nobody should go there. */
+static const char *hop_target(hf_call *call, const char *asked, const char *ref, const char **why) {
   struct url_pieces from, to;
-  const char *url = hf_url_resolve(h->call, h->connect, http_header(&h->head, "location"));
-  if (url != NULL) url = rewrite_back(h->call, h->url, url);
-  if (url == NULL || url_split(url, &to) != NULL || url_split(h->url, &from) != NULL) {
+  bool consent;
+  const char *connect = hf_url_rewrite(call, asked, &consent);
+  const char *url = connect != NULL ? hf_url_resolve(call, connect, ref) : NULL;
+  if (url != NULL) url = rewrite_back(call, asked, url);
+  *why = NULL;
+  if (url == NULL || url_split(url, &to) != NULL || url_split(asked, &from) != NULL)
+    *why = "the server sent a redirect to something that is no URL";
+  else if (to.has_user)
+    *why = "the server sent a redirect with a user name in it";
+  else if (from.https && !to.https)
+    *why = "the server sent a redirect from https to http";
+  return *why == NULL ? url : NULL;
+}
+
+const char *hf_url_follow(hf_call *call, const char *asked, const char *ref) {
+  const char *why, *url = hop_target(call, asked, ref, &why);
+  if (url != NULL) return url;
+  char shown[300];
+  snprintf(shown, sizeof(shown), "%.299s", asked);
+  hf_text_redact(shown);
+  hf_call_clear(call);
+  hf_call_failf(call, HF_EPROTO, "%s: %s", shown, why);
+  return NULL;
+}
+
+static hf_status next_hop(struct http *h, const char *seen[], uint32_t n) {
+  const char *why, *url = hop_target(h->call, h->url, http_header(&h->head, "location"), &why);
+  if (url == NULL) {
     hf_call_clear(h->call);
-    return refuse_hop(h, "RemoteProtocolError", "the server sent a redirect to something that is no URL");
+    return refuse_hop(h, "RemoteProtocolError", why);
   }
-  if (to.has_user) return refuse_hop(h, "RemoteProtocolError", "the server sent a redirect with a user name in it");
-  if (from.https && !to.https)
-    return refuse_hop(h, "RemoteProtocolError", "the server sent a redirect from https to http");
   change_method(h);
   for (uint32_t i = 0; i < n; i++)
     if (strcmp(seen[i], url) == 0) return refuse_hop(h, "TooManyRedirects", "the redirects go round in circles");

@@ -122,10 +122,16 @@ static void remove_all(const char *path) {
 
 /* Nothing of the user's configuration may decide. */
 static void quiet_environment(const char *home) {
-  static const char *const drop[] = {
-      "HF_PLUGIN_PATH", "HF_TRANSFER",    "HF_STORE",   "HF_TRACE",       "HF_LAYERS",     "HF_URL_REWRITE",
-      "HF_HUB_CACHE",   "HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY",     "https_proxy",   "HTTPS_PROXY",
-      "ALL_PROXY",      "all_proxy",      "HF_PROXY",   "XDG_CACHE_HOME", "XDG_DATA_HOME", "TRANSFORMERS_OFFLINE"};
+  static const char *const drop[] = {"HF_PLUGIN_PATH", "HF_TRANSFER",
+                                     "HF_STORE",       "HF_TRACE",
+                                     "HF_LAYERS",      "HF_URL_REWRITE",
+                                     "HF_HUB_CACHE",   "HF_HUB_OFFLINE",
+                                     "http_proxy",     "HTTP_PROXY",
+                                     "https_proxy",    "HTTPS_PROXY",
+                                     "ALL_PROXY",      "all_proxy",
+                                     "HF_PROXY",       "XDG_CACHE_HOME",
+                                     "XDG_DATA_HOME",  "TRANSFORMERS_OFFLINE",
+                                     "HF_TOKEN",       "HUGGING_FACE_HUB_TOKEN"};
   for (size_t i = 0; i < COUNT(drop); i++) unsetenv(drop[i]);
   setenv("HOME", home, 1);
   setenv("HF_HOME", home, 1);

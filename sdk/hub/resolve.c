@@ -76,7 +76,7 @@ static hf_status ask(struct hf_hub *hub, const char **url, bool patient, struct 
     const char *location = is_redirect(resp->status) ? hf_hub_header(resp, "location") : NULL;
     *target = NULL;
     if (!location) return HF_OK;
-    *target = hf_url_resolve(hub->call, *url, location);
+    *target = hf_url_follow(hub->call, *url, location);
     if (!*target) return hf_host()->error(hub->call) ? hf_host()->error(hub->call)->code : HF_EPROTO;
     if (!hf_url_same_origin(*url, *target) && !hf_hub_is_hub(hub, *target)) return HF_OK;
     *url = *target;

@@ -140,7 +140,7 @@ static const char *next_page(hf_call *c, const char *base, const char *link) {
       size_t quote = *rel == '"' || *rel == '\'';
       if (!strncmp(rel + quote, "next", 4)) {
         const char *ref = hf_host()->intern(c, p + 1, (size_t)(end - p - 1));
-        return ref ? hf_url_resolve(c, base, ref) : NULL;
+        return ref ? hf_url_follow(c, base, ref) : NULL;
       }
     }
     p = end;

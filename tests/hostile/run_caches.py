@@ -23,6 +23,7 @@ parser.add_argument("--only")
 parser.add_argument("--sample", type=int, default=0, help="so many cases, 0: all")
 parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
 options = parser.parse_args()
+options.bin = options.bin.resolve()
 LARGE = bytes(range(256)) * 12288  # 3 MiB: kept over an interruption
 SHA = hashlib.sha256(LARGE).hexdigest()
 BLOB = git_blob(CONTENT)

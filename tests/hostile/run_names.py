@@ -26,6 +26,7 @@ parser.add_argument("--jobs", type=int, default=3)
 parser.add_argument("--one-store", action="store_true", help="each name over the cache or over a folder, in turn")
 parser.add_argument("--only", help="label")
 options = parser.parse_args()
+options.bin = options.bin.resolve()
 WORD = "escaped-%08x" % options.seed
 table = [row for row in names.rows(WORD) if not options.only or row[0] == options.only]
 if options.sample and options.sample < len(table):

@@ -24,6 +24,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--bin", type=pathlib.Path, required=True)
 parser.add_argument("--only")
 options = parser.parse_args()
+options.bin = options.bin.resolve()
 MEMORY, CPU, WALL = 64 << 20, 5.0, 60
 JSON = ("Content-Type", "application/json")
 

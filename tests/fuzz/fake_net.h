@@ -1,0 +1,9 @@
+/* fake_net.h - the network of scripted answers for fuzz targets that speak to a Hub.
+ * Linked in front of the library it takes the place of netstack.c.
+ * The script is changed while it is read. */
+#ifndef HF_FAKE_NET_H
+#define HF_FAKE_NET_H
+#include "fuzz.h"
+
+void fake_net_script(char *text); /* the caller's memory, until the operation has ended */
+#endif
