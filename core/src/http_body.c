@@ -104,8 +104,8 @@ static hf_status plan_part(struct http *h, const char *content_range) {
 
 static hf_status plan_whole(struct http *h) {
   uint64_t from = h->begin + h->got, total;
-  if (h->head.status == 206 && (h->req.flags & HF_HTTP_BARE_PART) && announced_length(h, &total) &&
-      h->end != HF_SIZE_UNKNOWN && total == h->end - from) {
+  if (h->ranged && (h->req.flags & HF_HTTP_BARE_PART) && announced_length(h, &total) && h->end != HF_SIZE_UNKNOWN &&
+      total == h->end - from) {
     h->expect = total;
     return HF_OK;
   }
