@@ -374,7 +374,7 @@ static const struct hf_param list_params[] = {
      .type = HF_P_CHOICE},
     TEXT("search", "Only repos whose id contains this."),
     {.name = "limit", .help = "At most so many; 0: all.", .deflt = "30", .type = HF_P_INT},
-    {.name = "explore", .help = "Not available here.", .type = HF_P_BOOL, .flags = HF_PF_HIDDEN},
+    {.name = "explore", .help = "Not available here.", .type = HF_P_BOOL},
     TOKEN};
 static const struct hf_param list_api_params[] = {TEXT("namespace", "Organization; without it your own repos"), TOKEN};
 static const struct hf_param create_params[] = {
