@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUPS = 2, FILES_MOST = 1000, FILES_LEAST = 20 };
+enum { GROUPS = 2, FILES_MOST = 1000, FILES_LEAST = 20, DOUBTS_MOST = 3 };
 #define GROUP_BYTES   ((uint64_t)8 << 30)
 #define REGULAR_BYTES ((uint64_t)100 << 20)
 
@@ -27,7 +27,11 @@ struct run {
   uint64_t regular;
   struct group groups[GROUPS];
   uint32_t filling, large; /* group that collects; large files so far */
-  uint32_t commits, left_out, ignored;
+  uint32_t left_out, ignored;
+  /* The commit that is being made beside the next one's questions: its own, until it is joined. */
+  hf_jobs *committing;
+  struct hf_hub_op **sent;
+  uint32_t sent_count, commits;
   const char *revision;
 };
 
@@ -149,21 +153,27 @@ static bool is_left_out(const struct hf_hub_op *op) {
   return op->kind == HF_OP_ADD && (op->flags & (HF_OP_IGNORED | HF_OP_UNCHANGED));
 }
 
-static const char *message_of(struct run *r) {
-  return r->commits ? hf_hub_text(r->k->hub->call, "%s (part %u)", r->k->message, r->commits + 1) : r->k->message;
+/* The page of a commit. */
+static const char *commit_url(hf_call *c, const struct hf_hub_commit *k, const char *oid) {
+  bool model = !strcmp(k->repo.type, "model");
+  return hf_hub_text(c, "%s/%s%s%s/commit/%s", k->hub->endpoint, model ? "" : k->repo.type, model ? "" : "s/",
+                     k->repo.id, oid);
+}
+
+static const char *message_of(hf_call *c, const struct run *r) {
+  return r->commits ? hf_hub_text(c, "%s (part %u)", r->k->message, r->commits + 1) : r->k->message;
 }
 
 /* ".../discussions/7": its ref takes the commits that follow. */
-static hf_status follow_pull(struct run *r) {
+static hf_status follow_pull(hf_call *c, struct run *r) {
   const char *slash = r->k->pr_url ? strrchr(r->k->pr_url, '/') : NULL;
   if (!slash || !isdigit((unsigned char)slash[1])) return HF_OK;
-  r->revision = hf_hub_text(r->k->hub->call, "refs/pr/%.18s", slash + 1);
+  r->revision = hf_hub_text(c, "refs/pr/%.18s", slash + 1);
   return r->revision ? HF_OK : HF_ENOMEM;
 }
 
-static hf_status read_answer(struct run *r, const json_t *raw) {
+static hf_status read_answer(hf_call *c, struct run *r, const json_t *raw) {
   struct hf_hub_commit *k = r->k;
-  hf_call *c = k->hub->call;
   const char *url = hf_hub_get(raw, "commitUrl"), *oid = hf_hub_get(raw, "commitOid"),
              *pr = hf_hub_get(raw, "pullRequestUrl");
   if (!url || !oid)
@@ -173,20 +183,22 @@ static hf_status read_answer(struct run *r, const json_t *raw) {
   if (pr && k->create_pr && !k->pr_url) k->pr_url = hf_host()->intern(c, pr, SIZE_MAX);
   k->committed = true;
   if (!k->url || !k->oid) return HF_ENOMEM;
-  return k->create_pr && !r->commits ? follow_pull(r) : HF_OK;
+  return k->create_pr && !r->commits ? follow_pull(c, r) : HF_OK;
 }
 
-static hf_status post(struct run *r, struct hf_hub_op *const *ops, uint32_t count, json_t **raw) {
+static hf_status post(hf_call *c, struct run *r, struct hf_hub_op *const *ops, uint32_t count, json_t **raw) {
   struct hf_hub_commit *k = r->k;
-  hf_call *c = k->hub->call;
+  struct hf_hub hub = *k->hub;
   struct hf_source *body;
-  const char *url = hf_hub_api_url(k->hub, &k->repo), *rev = hf_hub_quote(c, r->revision, ""), *message = message_of(r);
+  hub.call = c;
+  const char *url = hf_hub_api_url(&hub, &k->repo), *rev = hf_hub_quote(c, r->revision, ""),
+             *message = message_of(c, r);
   url =
       url && rev ? hf_hub_text(c, "%s/commit/%s%s", url, rev, k->create_pr && !r->commits ? "?create_pr=1" : "") : NULL;
   if (!url || !message) return HF_ENOMEM;
   TRY(hf_hub_commit_body(c, message, k->description, r->commits ? NULL : k->parent, ops, count, &body));
   hf_status st = hf_hub_json(
-      k->hub, &(struct hf_hub_req){.method = "POST", .url = url, .type = "application/x-ndjson", .source = body}, raw);
+      &hub, &(struct hf_hub_req){.method = "POST", .url = url, .type = "application/x-ndjson", .source = body}, raw);
   body->close(body);
   return st;
 }
@@ -197,22 +209,87 @@ static bool too_much(hf_call *c) {
   return e && (e->http_status == 413 || e->http_status == 504);
 }
 
-static hf_status commit_ops(struct run *r, struct hf_hub_op *const *ops, uint32_t count) {
+/* The answer is lost, and with it whether the commit was made. */
+static bool in_doubt(hf_call *c, hf_status st) {
+  const struct hf_error *e = hf_host()->error(c);
+  uint32_t status = e ? e->http_status : 0;
+  return status == 500 || status == 502 || status == 504 || ((st == HF_ENET || st == HF_ETIMEDOUT) && !status);
+}
+
+/* HF_OK: it was made after all; HF_PENDING: it was not, and may be sent again; else the failure, as it was. */
+static hf_status look_whether_made(hf_call *c, struct run *r, struct hf_hub_op *const *ops, uint32_t count) {
+  struct hf_hub_commit *k = r->k;
+  struct hf_hub hub = *k->hub;
+  struct hf_error lost;
   json_t *raw = NULL;
+  hub.call = c;
+  TRY(hf_hub_error_keep(c, &lost));
+  if (k->create_pr && !r->commits) return lost.code;
+  hf_host()->clear(c);
+  int made = hf_hub_commit_was_made(&hub, &k->repo, r->revision, ops, count);
+  if (made > 0 && hf_hub_info(&hub, &k->repo, r->revision, NULL, &raw) == HF_OK) {
+    k->oid = hf_hub_get(raw, "sha") ? hf_host()->intern(c, hf_hub_get(raw, "sha"), SIZE_MAX) : NULL;
+    k->url = k->oid ? commit_url(c, k, k->oid) : NULL;
+    k->committed = k->url != NULL;
+    json_decref(raw);
+    return k->url ? HF_OK : HF_ENOMEM;
+  }
+  hf_host()->clear(c);
+  if (made == 0) return HF_PENDING;
+  return hf_host()->fail(c, &lost);
+}
+
+static hf_status post_surely(hf_call *c, struct run *r, struct hf_hub_op *const *ops, uint32_t count) {
+  for (uint32_t n = 1;; n++) {
+    json_t *raw = NULL;
+    struct hf_error why;
+    hf_status st = post(c, r, ops, count, &raw);
+    if (st == HF_OK) st = read_answer(c, r, raw);
+    json_decref(raw);
+    if (st == HF_OK || !in_doubt(c, st)) return st;
+    TRY(hf_hub_error_keep(c, &why));
+    hf_status found = look_whether_made(c, r, ops, count);
+    if (found != HF_PENDING) return found;
+    if (n == DOUBTS_MOST) return hf_host()->fail(c, &why);
+    TRY(hf_host()->backoff(c, n, 0));
+  }
+}
+
+static hf_status commit_ops(hf_call *c, struct run *r, struct hf_hub_op *const *ops, uint32_t count) {
   bool deletes = false;
   for (uint32_t i = 0; i < count; i++)
     deletes |= ops[i]->kind == HF_OP_DELETE_FILE || ops[i]->kind == HF_OP_DELETE_FOLDER;
-  hf_status st = post(r, ops, count, &raw);
-  if (st != HF_OK && r->k->split && !deletes && count > FILES_LEAST && too_much(r->k->hub->call)) {
+  hf_status st = post_surely(c, r, ops, count);
+  if (st != HF_OK && r->k->split && !deletes && count > FILES_LEAST && too_much(c)) {
     hf_hub_log(r->k->hub, HF_LOG_WARNING, "Commit of %u files failed. Retrying in smaller chunks.", count);
-    hf_host()->clear(r->k->hub->call);
-    TRY(commit_ops(r, ops, count / 2));
-    return commit_ops(r, ops + count / 2, count - count / 2);
+    hf_host()->clear(c);
+    TRY(commit_ops(c, r, ops, count / 2));
+    return commit_ops(c, r, ops + count / 2, count - count / 2);
   }
-  if (st == HF_OK) st = read_answer(r, raw);
-  json_decref(raw);
   if (st == HF_OK) r->commits++;
   return st;
+}
+
+static hf_status commit_run(hf_call *c, void *arg) {
+  struct run *r = arg;
+  hf_status st = commit_ops(c, r, r->sent, r->sent_count);
+  for (uint32_t i = 0; i < r->sent_count; i++) hf_hub_op_forget(r->k, r->sent[i]);
+  return st;
+}
+
+static hf_status commit_join(struct run *r) {
+  hf_status st = r->committing ? hf_host()->jobs_join(r->committing) : HF_OK;
+  r->committing = NULL;
+  return st;
+}
+
+/* Begins when the one before has ended; the caller's operations go over to it. */
+static hf_status commit_start(struct run *r, uint32_t count) {
+  TRY(commit_join(r));
+  memcpy(r->sent, r->ops, count * sizeof *r->ops);
+  r->sent_count = count;
+  TRY(hf_host()->jobs_open(r->k->hub->call, 2, &r->committing));
+  return hf_host()->spawn(r->committing, commit_run, r);
 }
 
 /* ---- groups of large files ----------------------------------------------------------------------------------------------------- */
@@ -257,10 +334,12 @@ static hf_status give_up(hf_call *c, void *arg) {
 }
 
 /* Ends what runs, after something else has failed. */
-static void groups_stop(struct run *r) {
+static void stop(struct run *r) {
+  if (r->committing) hf_host()->spawn(r->committing, give_up, NULL);
   for (uint32_t i = 0; i < GROUPS; i++)
     if (r->groups[i].jobs) hf_host()->spawn(r->groups[i].jobs, give_up, NULL);
   for (uint32_t i = 0; i < GROUPS; i++) group_join(&r->groups[i]);
+  commit_join(r);
 }
 
 static hf_status groups_finish(struct run *r) {
@@ -288,7 +367,10 @@ static hf_status flush(struct run *r) {
     bool unchanged = op->flags & HF_OP_UNCHANGED;
     r->left_out += unchanged;
     r->ignored += op->kind == HF_OP_ADD && (op->flags & HF_OP_IGNORED) && !unchanged;
-    if (!is_left_out(op) && !unchanged) r->ops[n++] = op;
+    if (!is_left_out(op) && !unchanged)
+      r->ops[n++] = op;
+    else
+      hf_hub_op_forget(r->k, op);
   }
   r->count = 0;
   r->regular = 0;
@@ -296,7 +378,7 @@ static hf_status flush(struct run *r) {
   if (n && r->ignored)
     hf_hub_log(r->k->hub, HF_LOG_INFO, "Skipped %u file(s) in commit (ignored by gitignore file).", r->ignored);
   if (n) r->ignored = 0;
-  return n && !r->k->only_send ? commit_ops(r, r->ops, n) : HF_OK;
+  return n && !r->k->only_send ? commit_start(r, n) : HF_OK;
 }
 
 static bool full(const struct run *r) {
@@ -333,10 +415,8 @@ static void next_window(struct hf_hub_commit *k, uint32_t *at, struct ahead *a) 
 
 static hf_status window(struct run *r, struct ahead *a) {
   TRY(hf_hub_preupload(r->k, a->ops, a->count));
-  for (uint32_t i = 0; i < a->count; i++) {
-    free(a->ops[i]->sample);
-    a->ops[i]->sample = NULL;
-  }
+  for (uint32_t i = 0; i < a->count; i++)
+    if (!(a->ops[i]->flags & HF_OP_WHOLE) || (a->ops[i]->flags & HF_OP_IGNORED)) hf_hub_op_forget(r->k, a->ops[i]);
   uint32_t regular = 0;
   struct hf_hub_op *rest[HF_WINDOW];
   for (uint32_t i = 0; i < a->count; i++)
@@ -403,12 +483,9 @@ static hf_status nothing_to_do(struct run *r) {
              "No files have been modified since last commit. Skipping to prevent empty commit.");
   TRY(hf_hub_info(k->hub, &k->repo, k->revision, NULL, &raw));
   const char *sha = hf_hub_get(raw, "sha");
-  bool model = !strcmp(k->repo.type, "model");
   k->oid = sha ? hf_host()->intern(c, sha, SIZE_MAX) : "None";
   json_decref(raw);
-  k->url = k->oid ? hf_hub_text(c, "%s/%s%s%s/commit/%s", k->hub->endpoint, model ? "" : k->repo.type,
-                                model ? "" : "s/", k->repo.id, k->oid)
-                  : NULL;
+  k->url = k->oid ? commit_url(c, k, k->oid) : NULL;
   return k->url ? HF_OK : HF_ENOMEM;
 }
 
@@ -433,6 +510,7 @@ static hf_status run_all(struct run *r) {
   for (uint32_t i = 0; i < k->ops.count; i++)
     if (k->ops.rows[i].kind == HF_OP_COPY) r->ops[r->count++] = &k->ops.rows[i];
   TRY(flush(r));
+  TRY(commit_join(r));
   if (k->only_send) return HF_OK;
   if (r->left_out)
     hf_hub_log(k->hub, HF_LOG_INFO, "Removing %u file(s) from commit that have not changed.", r->left_out);
@@ -467,13 +545,15 @@ hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
   for (uint32_t i = 0; i < GROUPS; i++) r.groups[i].run = &r;
   TRY(hf_hub_ops_judge(k));
   r.ops = calloc(k->ops.count + 1, sizeof *r.ops);
-  if (!r.ops) return no_memory(k->hub->call);
+  r.sent = calloc(k->ops.count + 1, sizeof *r.sent);
+  if (!r.ops || !r.sent) return free(r.ops), free(r.sent), no_memory(k->hub->call);
   k->hashes = hf_hub_hashes_open(k->hub->call);
   hf_status st = run_all(&r);
-  if (st != HF_OK) groups_stop(&r);
+  if (st != HF_OK) stop(&r);
   if (st != HF_OK) st = explain(k, st);
   hf_hub_hashes_close(k->hashes);
   k->hashes = NULL;
   free(r.ops);
+  free(r.sent);
   return st;
 }

@@ -5,6 +5,8 @@
 #define HUB_COMMIT_H
 #include "hub.h"
 
+#include <stdatomic.h>
+
 enum { HF_OP_ADD = 1, HF_OP_DELETE_FILE, HF_OP_DELETE_FOLDER, HF_OP_COPY };
 enum { HF_MODE_UNKNOWN = 0, HF_MODE_REGULAR, HF_MODE_LFS };
 enum {
@@ -15,7 +17,8 @@ enum {
   HF_OP_SUMS = 16,        /* so are the sums of its blocks */
   HF_OP_GROWS = 32,       /* only the first stamp.size bytes count, more may come */
   HF_OP_DELETED_TOO = 64, /* the same commit deletes this path or a folder above */
-  HF_OP_STAMPED = 128     /* stamp is that of the file that was read */
+  HF_OP_STAMPED = 128,    /* stamp is that of the file that was read */
+  HF_OP_WHOLE = 256       /* sample is all of the file, not its beginning alone */
 };
 enum { HF_WINDOW = 256, HF_SAMPLE = 512 };
 
@@ -37,7 +40,7 @@ struct hf_hub_op {
   uint64_t *sums;        /* malloc'ed; NULL: one or none */
   uint64_t sum;          /* of a file of one block */
   struct hf_stamp stamp; /* size is right for every addition */
-  uint8_t *sample;       /* how it begins; malloc'ed, NULL: not read, or asked already */
+  uint8_t *sample;       /* how it begins, or all of a small one; malloc'ed, NULL: not read, or done with */
   uint16_t sample_len;
   uint16_t flags;
   uint8_t kind, mode, remote_len;
@@ -62,6 +65,7 @@ struct hf_hub_commit {
   uint32_t width;        /* files at once, 0: 8 */
   struct hf_hub_ops ops;
   struct hf_hub_hashes *hashes;   /* NULL: none */
+  _Atomic uint64_t held;          /* bytes of small files in memory */
   const char *gitignore;          /* content of a .gitignore that is added */
   const char *url, *oid, *pr_url; /* the answer */
   bool committed;                 /* false: nothing to commit */
@@ -89,6 +93,8 @@ hf_status hf_hub_op_checked(hf_call *, const struct hf_hub_op *, uint32_t item, 
 hf_status hf_hub_op_text(hf_call *, const struct hf_hub_op *, size_t most, const char **text, size_t *len);
 
 /* ---- hash.c, hashes.c ---- */
+/* Sample and content are no longer wanted. */
+void hf_hub_op_forget(struct hf_hub_commit *, struct hf_hub_op *);
 /* Sample and, where that is cheap, all digests of `count` operations; what the journal knows is not read. */
 hf_status hf_hub_hash_begin(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count);
 /* The digest that each one's mode needs. */
@@ -131,6 +137,14 @@ struct hf_hub_saved *hf_hub_target_open(struct hf_hub *, hf_call *, const struct
 void hf_hub_target_save(struct hf_hub_saved *, const struct hf_hub_target *);
 void hf_hub_target_part(struct hf_hub_saved *, uint32_t part, const char *etag);
 void hf_hub_target_close(struct hf_hub_saved *, bool finished);
+
+/* ---- paths.c ---- */
+/* fn gets every entry that the repo has under these paths. */
+hf_status hf_hub_paths(struct hf_hub *, const struct hf_repo *, const char *revision, const char *const *paths,
+                       uint32_t count, hf_hub_item_fn, void *);
+/* Does the repo look as if these operations were committed? The first 500 speak for all. 1: yes, 0: no, -1: who knows. */
+int hf_hub_commit_was_made(struct hf_hub *, const struct hf_repo *, const char *revision, struct hf_hub_op *const *,
+                           uint32_t count);
 
 /* ---- copy.c ---- */
 hf_status hf_hub_copies(struct hf_hub_commit *);

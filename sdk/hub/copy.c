@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATHS_MOST = 500, DUPLICATES_MOST = 500 };
+enum { DUPLICATES_MOST = 500 };
 #define CONTENT_MOST ((size_t)64 << 20)
 
 static bool same_text(const char *a, const char *b) {
@@ -26,40 +26,18 @@ static const char *revision_of(const struct hf_hub_commit *k, const struct hf_hu
   return copy->revision ? copy->revision : copy->repo_id ? "main" : k->revision;
 }
 
-typedef hf_status (*entry_fn)(struct hf_hub_commit *, struct hf_hub_op *, const json_t *entry);
+struct asking { /* entries go to every operation that names their path */
+  struct hf_hub_commit *k;
+  struct hf_hub_op **ops;
+  uint32_t count;
+};
 
-static hf_status ask(struct hf_hub_commit *k, const struct hf_repo *repo, const char *revision, struct hf_hub_op **ops,
-                     uint32_t count, bool sources, entry_fn fn) {
-  hf_call *c = k->hub->call;
-  const char *form = "", *url = hf_hub_api_url(k->hub, repo), *rev = hf_hub_quote(c, revision, "");
-  json_t *raw, *entry;
-  size_t i;
-  for (uint32_t n = 0; form && n < count; n++)
-    form = hf_hub_query(c, form, "paths", sources ? ops[n]->copy->path : ops[n]->path);
-  form = form ? hf_hub_query(c, form, "expand", "false") : NULL;
-  url = form && url && rev ? hf_hub_text(c, "%s/paths-info/%s", url, rev) : NULL;
-  if (!url) return HF_ENOMEM;
-  TRY(hf_hub_json(k->hub,
-                  &(struct hf_hub_req){.method = "POST",
-                                       .url = url,
-                                       .type = "application/x-www-form-urlencoded",
-                                       .body = form,
-                                       .body_len = strlen(form),
-                                       .flags = HF_HTTP_IDEMPOTENT},
-                  &raw));
-  hf_status st = HF_OK;
-  json_array_foreach(raw, i, entry) {
-    const char *path = hf_hub_get(entry, "path");
-    for (uint32_t n = 0; path && n < count && st == HF_OK; n++)
-      if (!strcmp(path, sources ? ops[n]->copy->path : ops[n]->path)) st = fn(k, ops[n], entry);
-  }
-  json_decref(raw);
-  return st;
-}
-
-static hf_status on_destination(struct hf_hub_commit *k, struct hf_hub_op *op, const json_t *entry) {
-  const char *type = hf_hub_get(entry, "type"), *oid = hf_hub_get(entry, "oid");
-  if (type && !strcmp(type, "file") && oid) op->copy->was = hf_host()->intern(k->hub->call, oid, SIZE_MAX);
+static hf_status on_destination(void *arg, json_t *entry) {
+  struct asking *a = arg;
+  const char *type = hf_hub_get(entry, "type"), *oid = hf_hub_get(entry, "oid"), *path = hf_hub_get(entry, "path");
+  if (!type || strcmp(type, "file") || !oid || !path) return HF_OK;
+  for (uint32_t i = 0; i < a->count; i++)
+    if (!strcmp(a->ops[i]->path, path)) a->ops[i]->copy->was = hf_host()->intern(a->k->hub->call, oid, SIZE_MAX);
   return HF_OK;
 }
 
@@ -77,7 +55,7 @@ static hf_status fetch(struct hf_hub_commit *k, struct hf_hub_copy *copy) {
   return HF_OK;
 }
 
-static hf_status on_source(struct hf_hub_commit *k, struct hf_hub_op *op, const json_t *entry) {
+static hf_status found(struct hf_hub_commit *k, struct hf_hub_op *op, const json_t *entry) {
   hf_call *c = k->hub->call;
   struct hf_hub_copy *copy = op->copy;
   const char *type = hf_hub_get(entry, "type"), *oid = hf_hub_get(entry, "oid"), *xet = hf_hub_get(entry, "xetHash");
@@ -92,6 +70,27 @@ static hf_status on_source(struct hf_hub_commit *k, struct hf_hub_op *op, const 
   if (!sha) return fetch(k, copy);
   copy->sha256 = hf_host()->intern(c, sha, 64);
   return copy->sha256 ? HF_OK : HF_ENOMEM;
+}
+
+static hf_status on_source(void *arg, json_t *entry) {
+  struct asking *a = arg;
+  const char *path = hf_hub_get(entry, "path");
+  for (uint32_t i = 0; path && i < a->count; i++)
+    if (!strcmp(a->ops[i]->copy->path, path)) TRY(found(a->k, a->ops[i], entry));
+  return HF_OK;
+}
+
+/* Asks about sources, or else about destinations. */
+static hf_status ask(struct hf_hub_commit *k, struct hf_hub_op **ops, uint32_t count, bool sources) {
+  struct hf_repo repo = sources ? repo_of(k, ops[0]->copy) : k->repo;
+  const char **paths = calloc(count, sizeof *paths);
+  struct asking a = {k, ops, count};
+  if (!paths) return hf_hub_fail(k->hub->call, HF_ENOMEM, NULL, "Out of memory.");
+  for (uint32_t i = 0; i < count; i++) paths[i] = sources ? ops[i]->copy->path : ops[i]->path;
+  hf_status st = hf_hub_paths(k->hub, &repo, sources ? revision_of(k, ops[0]->copy) : k->revision, paths, count,
+                              sources ? on_source : on_destination, &a);
+  free(paths);
+  return st;
 }
 
 static int by_source(const void *a, const void *b) {
@@ -161,11 +160,7 @@ static hf_status duplicate(struct hf_hub_commit *k, struct hf_hub_op **ops, uint
 }
 
 static hf_status resolve(struct hf_hub_commit *k, struct hf_hub_op **ops, uint32_t count) {
-  const struct hf_hub_copy *first = ops[0]->copy;
-  struct hf_repo repo = repo_of(k, first);
-  for (uint32_t at = 0; at < count; at += PATHS_MOST)
-    TRY(ask(k, &repo, revision_of(k, first), ops + at, count - at < PATHS_MOST ? count - at : PATHS_MOST, true,
-            on_source));
+  TRY(ask(k, ops, count, true));
   for (uint32_t i = 0; i < count; i++) {
     const struct hf_hub_copy *copy = ops[i]->copy;
     if (copy->sha256 || copy->content) continue;
@@ -184,9 +179,7 @@ hf_status hf_hub_copies(struct hf_hub_commit *k) {
   for (uint32_t i = 0; i < k->ops.count; i++)
     if (k->ops.rows[i].kind == HF_OP_COPY) ops[count++] = &k->ops.rows[i];
   hf_status st = HF_OK;
-  for (uint32_t at = 0; st == HF_OK && at < count; at += PATHS_MOST)
-    st = ask(k, &k->repo, k->revision, ops + at, count - at < PATHS_MOST ? count - at : PATHS_MOST, false,
-             on_destination);
+  if (count) st = ask(k, ops, count, false);
   if (count) qsort(ops, count, sizeof *ops, by_source);
   for (uint32_t at = 0, n; st == HF_OK && at < count; at += n) {
     for (n = 1; at + n < count && same_source(ops[at]->copy, ops[at + n]->copy);) n++;

@@ -243,26 +243,23 @@ static hf_status from_file(struct cp *p) {
 
 enum kind { NOTHING, A_FILE, A_FOLDER };
 
+struct looking {
+  const char *path;
+  enum kind kind;
+};
+
+static hf_status on_look(void *arg, json_t *entry) {
+  struct looking *l = arg;
+  const char *path = hf_hub_get(entry, "path"), *type = hf_hub_get(entry, "type");
+  if (path && type && !strcmp(path, l->path)) l->kind = !strcmp(type, "directory") ? A_FOLDER : A_FILE;
+  return HF_OK;
+}
+
 static hf_status look(struct cp *p, const struct hf_hub_uri *u, enum kind *kind) {
-  hf_call *c = p->hub->call;
   const struct hf_repo repo = {u->type, u->id};
-  const char *form = hf_hub_query(c, "", "paths", u->path), *url = hf_hub_api_url(p->hub, &repo);
-  const char *rev = hf_hub_quote(c, u->revision ? u->revision : "main", "");
-  json_t *raw;
-  form = form ? hf_hub_query(c, form, "expand", "false") : NULL;
-  url = form && url && rev ? hf_hub_text(c, "%s/paths-info/%s", url, rev) : NULL;
-  if (!url) return HF_ENOMEM;
-  TRY(hf_hub_json(p->hub,
-                  &(struct hf_hub_req){.method = "POST",
-                                       .url = url,
-                                       .type = "application/x-www-form-urlencoded",
-                                       .body = form,
-                                       .body_len = strlen(form),
-                                       .flags = HF_HTTP_IDEMPOTENT},
-                  &raw));
-  const char *type = json_array_size(raw) == 1 ? hf_hub_get(json_array_get(raw, 0), "type") : NULL;
-  *kind = !type ? NOTHING : !strcmp(type, "directory") ? A_FOLDER : A_FILE;
-  json_decref(raw);
+  struct looking l = {u->path, NOTHING};
+  TRY(hf_hub_paths(p->hub, &repo, u->revision ? u->revision : "main", &u->path, 1, on_look, &l));
+  *kind = l.kind;
   return HF_OK;
 }
 

@@ -1,13 +1,13 @@
 /* hash.c - reading files once: how they begin, their digests, the checksums of their blocks. A small file is read whole when its
- * beginning is needed, both digests from the same bytes; of a large one the beginning alone, until it is known which digest
- * it is for. What the journal of earlier runs knows is not read at all. */
+ * beginning is needed, and the smallest stay in memory until they are committed; of a large one the beginning alone, until it
+ * is known which digest it is for. What the journal of earlier runs knows is not read at all. */
 #include "commit.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { WHOLE_BELOW = 1 << 20, HASH_WIDTH = 8, FLUSH_FROM = 16 << 20 };
+enum { WHOLE_BELOW = 1 << 20, HELD_BELOW = 64 << 10, HELD_MOST = 32 << 20, HASH_WIDTH = 8, FLUSH_FROM = 16 << 20 };
 
 struct task {
   struct hf_hub_commit *k;
@@ -46,6 +46,36 @@ static hf_status keep_sample(hf_call *c, struct hf_hub_op *op, const uint8_t *da
   return HF_OK;
 }
 
+void hf_hub_op_forget(struct hf_hub_commit *k, struct hf_hub_op *op) {
+  if (op->flags & HF_OP_WHOLE) atomic_fetch_sub(&k->held, op->stamp.size);
+  op->flags &= (uint16_t)~HF_OP_WHOLE;
+  free(op->sample);
+  op->sample = NULL;
+}
+
+/* All of a small file, while there is room for it; false: there is none. */
+static bool hold(hf_call *c, struct hf_hub_commit *k, struct hf_hub_op *op, struct hf_source *s, hf_status *st) {
+  size_t size = (size_t)s->size, got = 0;
+  if (s->size > HELD_BELOW || atomic_fetch_add(&k->held, size) + size > HELD_MOST) {
+    if (s->size <= HELD_BELOW) atomic_fetch_sub(&k->held, size);
+    return false;
+  }
+  uint8_t *data = malloc(size + 1);
+  *st = data ? s->pread(c, s, data, size, 0, &got) : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  if (*st == HF_OK && got != size)
+    *st = hf_hub_fail(c, HF_ECONFLICT, NULL, "%s became shorter while it was being read; try again.", s->name);
+  if (*st != HF_OK) {
+    atomic_fetch_sub(&k->held, size);
+    free(data);
+    return true;
+  }
+  free(op->sample);
+  op->sample = data;
+  op->sample_len = size < HF_SAMPLE ? (uint16_t)size : HF_SAMPLE;
+  op->flags |= HF_OP_WHOLE;
+  return true;
+}
+
 /* Opens it and learns which state of the file this is. */
 static hf_status open_now(hf_call *c, struct hf_hub_op *op, struct hf_source **out) {
   if (!op->local) return hf_hub_op_source(c, op, out);
@@ -76,7 +106,8 @@ static hf_status begin_one(hf_call *c, void *arg, uint32_t i) {
   TRY(open_now(c, op, &s));
   hf_status st = HF_OK;
   bool known = (op->flags & (HF_OP_SHA256 | HF_OP_GIT)) != 0;
-  if (!known && s->size <= WHOLE_BELOW) {
+  if (!known && hold(c, t->k, op, s, &st)) {
+  } else if (!known && s->size <= WHOLE_BELOW) {
     st = scan(c, t->k, op, s, HF_SCAN_SHA256 | HF_SCAN_GIT_BLOB, true);
   } else {
     uint8_t data[HF_SAMPLE];
@@ -107,9 +138,11 @@ static hf_status rest_one(hf_call *c, void *arg, uint32_t i) {
   struct hf_source *s;
   uint32_t want = lacks(op);
   if (!want) return HF_OK;
-  TRY(open_now(c, op, &s));
+  TRY(op->flags & HF_OP_WHOLE ? hf_source_memory(c, op->path, op->sample, (size_t)op->stamp.size, &s)
+                              : open_now(c, op, &s));
   hf_status st = scan(c, t->k, op, s, want, false);
   s->close(s);
+  if (op->mode == HF_MODE_LFS) hf_hub_op_forget(t->k, op);
   if (st == HF_OK && op->stamp.size >= FLUSH_FROM) hf_hub_hashes_flush(t->k->hashes);
   return st;
 }

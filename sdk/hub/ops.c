@@ -203,6 +203,7 @@ hf_status hf_hub_op_source(hf_call *c, const struct hf_hub_op *op, struct hf_sou
 
 hf_status hf_hub_op_checked(hf_call *c, const struct hf_hub_op *op, uint32_t item, struct hf_source **out) {
   struct hf_source *raw;
+  if (op->flags & HF_OP_WHOLE) return hf_source_memory(c, op->path, op->sample, (size_t)op->stamp.size, out);
   uint32_t block, count = hf_scan_blocks(op->stamp.size, &block);
   TRY(hf_hub_op_source(c, op, &raw));
   if (!(op->flags & HF_OP_SUMS)) {
