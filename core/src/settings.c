@@ -84,7 +84,8 @@ const struct hf_key_row hf_key_rows[] = {
     {"HF_NO_HTTP2", "no_http2", NULL, F, 0, NULL, NULL, "HTTP/1.1 only"},
     {"HF_INFERENCE_POLL_SCALE", "inference_poll_scale", NULL, T, 0, NULL, NULL,
      "factor on the waits for jobs of inference, for tests"},
-    {"HF_VERIFY", "verify", NULL, T, 0, NULL, NULL, "strict: refuse files whose content nobody vouches for"},
+    {"HF_VERIFY", "verify", NULL, T, 0, NULL, NULL,
+     "strict: refuse files whose content nobody vouches for; off: verify nothing (for measurements)"},
 };
 const uint32_t hf_key_count = (uint32_t)HF_COUNT(hf_key_rows);
 

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Checks the rules of the house on the source tree and on what was built.
 
-rules.py includes|headers|words|symbols|hardening --source DIR --build DIR; prints every breach, exit 1 if there is one.
+rules.py includes|headers|words|symbols|hardening|suppressions|twice --source DIR --build DIR; prints every breach, exit 1 if there is one.
 """
 import argparse
+import hashlib
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 parser = argparse.ArgumentParser()
 parser.add_argument("rule")
@@ -152,28 +156,92 @@ def hardening():
     if re.search(r"^HF_SANITIZE:\w+=\w+", cache, re.M):
         print("SKIPPED: sanitizer build")
         sys.exit(77)
-    files = [build / "bin/hf", build / "lib/libhf.so", build / "lib/hf/hf-net.so"]
-    files += sorted((build / "lib/hf/plugins").glob("hf-*.so"))
-    for path in files:
-        dynamic, program = tool("readelf", "-dW", path), tool("readelf", "-lW", path)
-        if not re.search(r"\(FLAGS\).*BIND_NOW|\(BIND_NOW\)|FLAGS_1.*NOW", dynamic):
-            breach(path.name, "not bound at start (-z now)")
-        if "GNU_RELRO" not in program:
-            breach(path.name, "no RELRO")
-        if re.search(r"GNU_STACK.*RWE", program):
-            breach(path.name, "executable stack")
-        if re.search(r"\((RPATH|RUNPATH)\)", dynamic):
-            breach(path.name, "has an RPATH")
-    if "DYN" not in tool("readelf", "-hW", build / "bin/hf"):
-        breach("hf", "not position independent")
-    names = tool("nm", "-D", "--undefined-only", build / "bin/hf")
-    if "__stack_chk_fail" not in names:
-        breach("hf", "no stack protector")
-    if not re.search(r"__\w+_chk\b", names.replace("__stack_chk_fail", "")):
-        breach("hf", "not fortified")
+    with tempfile.TemporaryDirectory(prefix="hf-install-") as place:
+        done = subprocess.run(["cmake", "--install", build, "--prefix", place], capture_output=True, text=True)
+        if done.returncode:
+            breach("cmake --install", done.stderr[-300:])
+        installed = [p for p in sorted(pathlib.Path(place).rglob("*")) if p.is_file() and not p.is_symlink() and p.read_bytes()[:4] == b"\x7fELF"]
+        kinds = {p.name: p for p in installed}
+        for name in ("hf", "hf-net.so", "hf-hub-cache.so", "hf-local-dir.so", "hf-basic.so", "hf-multipart.so", "hf-memory.so", "hf-plugin-check"):
+            if name not in kinds:
+                breach(name, "is not installed")
+        for path in installed:
+            hardened(path)
+        for path in pathlib.Path(place).rglob("*"):
+            if not path.is_symlink() and path.stat().st_mode & 0o022:
+                breach(path.relative_to(place), "is installed writable by others")
 
 
-rules = {"includes": includes, "headers": headers, "words": words, "symbols": symbols, "hardening": hardening}
+def hardened(path):
+    """One installed program or library. Small plugins may have nothing to fortify; what has buffers on the stack is guarded."""
+    dynamic, program = tool("readelf", "-dW", path), tool("readelf", "-lW", path)
+    if not re.search(r"\(FLAGS\).*BIND_NOW|\(BIND_NOW\)|FLAGS_1.*NOW", dynamic) or "GNU_RELRO" not in program:
+        breach(path.name, "no full RELRO")
+    if re.search(r"GNU_STACK.*RWE", program) or "GNU_STACK" not in program:
+        breach(path.name, "executable stack")
+    if re.search(r"LOAD.*RWE", program):
+        breach(path.name, "a segment is writable and executable")
+    if re.search(r"\((RPATH|RUNPATH)\)", dynamic):
+        breach(path.name, "has an RPATH")
+    if "TEXTREL" in dynamic:
+        breach(path.name, "has text relocations")
+    if "DYN" not in tool("readelf", "-hW", path):
+        breach(path.name, "not position independent")
+    names = tool("nm", "-D", "--undefined-only", path)
+    large = path.stat().st_size > 60000
+    if large and "__stack_chk_fail" not in names:
+        breach(path.name, "no stack protector")
+    buffers = path.name in ("hf", "hf-net.so", "hf-plugin-check") or path.name.startswith("libhf.so")
+    if buffers and not re.search(r"__\w+_chk\b", names.replace("__stack_chk_fail", "")):
+        breach(path.name, "not fortified")
+    commands = (build / "compile_commands.json").read_text()
+    for flag in ("_FORTIFY_SOURCE=3", "-fstack-protector-strong", "-fPIC", "-ffile-prefix-map=") + (("-fstack-clash-protection",) if "clang" not in commands[:400] else ()):
+        if path.name == "hf" and commands.count(flag) < 100:
+            breach("compile_commands.json", f"{flag} is not given")
+    if source.as_posix().encode() in path.read_bytes():
+        breach(path.name, "holds the path of the source folder")
+
+
+def twice():
+    """The same source in two folders gives the same bytes."""
+    cache = (build / "CMakeCache.txt").read_text()
+    if re.search(r"^HF_SANITIZE:\w+=\w+", cache, re.M):
+        print("SKIPPED: sanitizer build")
+        sys.exit(77)
+    sums = []
+    with tempfile.TemporaryDirectory(prefix="hf-twice-") as place:
+        for name in ("one", "another/deeper"):
+            tree = pathlib.Path(place, name, "src")
+            shutil.copytree(source, tree, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__", "out"), symlinks=True)
+            out = tree.parent / "out"
+            for command in (["cmake", "-G", "Ninja", "-S", tree, "-B", out, "-DHF_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Release"],
+                            ["cmake", "--build", out, "--parallel", "2"], ["cmake", "--install", out, "--prefix", tree.parent / "usr"]):
+                done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "CCACHE_DISABLE": "1", "SOURCE_DATE_EPOCH": "1700000000"})
+                if done.returncode:
+                    breach(name, (done.stdout + done.stderr)[-800:])
+                    return
+            root = tree.parent / "usr"
+            sums.append({p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file() and not p.is_symlink()})
+    print(f"{len(sums[0])} installed files")
+    for name in sorted(sums[0].keys() | sums[1].keys()):
+        if sums[0].get(name) != sums[1].get(name):
+            breach(name, "differs between two build folders")
+
+
+def suppressions():
+    """No report of a sanitizer about our own code is waved through."""
+    for path in tracked():
+        rel = path.relative_to(source).as_posix()
+        if path.name.endswith(".supp") or "suppressions" in path.name:
+            for line in path.read_text(errors="replace").splitlines():
+                if re.search(r"\bhf_|hf-|libhf|core/|sdk/|plugins/", line) and not line.lstrip().startswith("#"):
+                    breach(rel, f"waves our own code through: {line.strip()}")
+        elif path.suffix in (".c", ".h") and re.search(r"no_sanitize|__tsan_default_suppressions|NOLINT", path.read_text(errors="replace")):
+            breach(rel, "switches a sanitizer off")
+
+
+rules = {"includes": includes, "headers": headers, "words": words, "symbols": symbols, "hardening": hardening, "twice": twice,
+         "suppressions": suppressions}
 if options.rule not in rules:
     sys.exit(f"unknown rule {options.rule}")
 rules[options.rule]()
