@@ -263,8 +263,9 @@ static const char *show_shard(struct text *t, const uint8_t *p, size_t len) {
   }
   add(t, "],\"footer\":%s", s.footer ? "true" : "false");
   if (s.footer)
-    add(t, ",\"keyed\":%s,\"created\":%" PRIu64 ",\"expires\":%" PRIu64,
-        memcmp(&s.key, &none, sizeof none) ? "true" : "false", s.created, s.expires);
+    add(t, ",\"keyed\":%s,\"created\":%" PRIu64, memcmp(&s.key, &none, sizeof none) ? "true" : "false",
+        s.created & INT64_MAX);
+  if (s.footer && s.expires <= INT64_MAX) add(t, ",\"expires\":%" PRIu64, s.expires);
   add(t, "}");
   return NULL;
 }

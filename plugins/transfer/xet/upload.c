@@ -10,7 +10,7 @@
 #include <time.h>
 
 enum { PIECE = 4 << 20, PIECE_CHUNKS = PIECE / XET_CHUNK_MIN + 8, RUN_LEAST = 8, WIDTH_MOST = 16, WORKERS = 4 };
-enum { BODIES = 5, QUERIES_FREE = 64, QUERY_SPACING = 256, ALL_SAME = 32 };
+enum { BODIES = 5, QUERIES_SMALL = 64, QUERY_SPACING = 256, ALL_SAME = 32 };
 
 struct piece {
   uint8_t *data;
@@ -270,6 +270,23 @@ static hf_status query(hf_call *c, struct intake *in, const struct xet_hash *h) 
   return HF_OK;
 }
 
+/* Questions about small files: so many a minute, whatever the number of sessions. */
+static bool allowance(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static uint64_t began;
+  static uint32_t asked;
+  pthread_mutex_lock(&lock);
+  uint64_t now = xet_host->now_ns();
+  if (!began || now - began > UINT64_C(60000000000)) {
+    began = now;
+    asked = 0;
+  }
+  bool may = asked < QUERIES_SMALL;
+  asked += may;
+  pthread_mutex_unlock(&lock);
+  return may;
+}
+
 /* The first chunk of a file and those whose hash says so, well apart; small files share an allowance. */
 static hf_status query_piece(hf_call *c, struct intake *in, const struct piece *p, uint64_t first) {
   struct xet_upload *u = in->u;
@@ -279,10 +296,9 @@ static hf_status query_piece(hf_call *c, struct intake *in, const struct piece *
     struct known_at at;
     if (!ask) continue;
     pthread_mutex_lock(&u->lock);
-    ask = !xet_known_find(u->known, &p->hash[i], &at) && (u->queries < QUERIES_FREE || in->file->size >= PIECE);
-    if (ask) u->queries++;
+    ask = !xet_known_find(u->known, &p->hash[i], &at);
     pthread_mutex_unlock(&u->lock);
-    if (!ask) continue;
+    if (!ask || (in->file->source->size < PIECE && !allowance())) continue;
     in->last_query = number;
     TRY(query(c, in, &p->hash[i]));
   }

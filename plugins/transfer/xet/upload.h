@@ -63,7 +63,6 @@ struct xet_upload {
   struct xorb *first, *last, *open;
   uint32_t waiting; /* xorbs with a body */
   struct xet_sent_file *files;
-  uint32_t queries;
   bool opening;    /* somebody waits for memory for the next xorb */
   bool own_memory; /* the budget is too small for xorbs */
   uint32_t fill;   /* raw bytes of a xorb: several fit into the budget */
