@@ -290,7 +290,7 @@ static hf_status pause_before(struct http *h, uint32_t n, uint32_t tries, uint32
 
 static void log_failure(struct http *h, hf_status st) {
   char url[600];
-  snprintf(url, sizeof(url), "%.599s", h->req.url);
+  snprintf(url, sizeof(url), "%.*s", (int)strcspn(h->req.url, "?#"), h->req.url); /* the query may be a signature */
   hf_text_redact(url);
   const struct hf_error *e = hf_call_error(h->call);
   if (st == HF_OK)

@@ -68,7 +68,9 @@ static bool http_date(const char *text, time_t *out) {
   return *out != (time_t)-1;
 }
 
+/* A wish of no seconds is a wish as well: 0 would mean that there is none. */
 static uint32_t to_ms(uint64_t s) {
+  if (s == 0) return 1;
   return s > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)s * 1000u;
 }
 

@@ -27,13 +27,6 @@ static hf_status basic_open(hf_call *c, const struct hf_tr_batch *batch, void **
   return HF_OK;
 }
 
-/* A signed address expires: 401 or 403 from it may be cured by a fresh one. */
-/* Worth another address: a 401 or 403 that says no more than that. A gated or missing repo stays so. */
-static int refused(hf_call *c) {
-  const struct hf_error *e = H->error(c);
-  return e && e->code == HF_EAUTH && (e->http_status == 401 || e->http_status == 403);
-}
-
 static hf_status download(hf_call *c, const struct hf_tr_batch *batch, struct hf_tr_file *file) {
   struct hf_sink *sink = file->sink;
   const char *url = file->url;
@@ -64,7 +57,7 @@ static hf_status download(hf_call *c, const struct hf_tr_batch *batch, struct hf
       st = sink->missing(c, sink, &r, &n);
       return st != HF_OK || n == 0 || r.len != HF_SIZE_UNKNOWN ? st : sink->set_size(c, sink, r.off);
     }
-    if (fresh || !batch->refresh || !refused(c)) return st;
+    if (fresh || !batch->refresh || !refused(c, batch)) return st;
     H->clear(c);
     st = batch->refresh(c, batch, file, &url);
     if (st != HF_OK) return st;

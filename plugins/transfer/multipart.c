@@ -131,8 +131,7 @@ static hf_status get(hf_call *c, struct pull *p, uint64_t off, uint64_t len) {
       pthread_mutex_unlock(&p->lock);
       return HF_OK;
     }
-    const struct hf_error *e = H->error(c);
-    if (!e || e->code != HF_EAUTH || (e->http_status != 401 && e->http_status != 403)) return st;
+    if (!refused(c, p->batch)) return st;
     hf_status renewed = renew(c, p, age);
     if (renewed == HF_EAUTH) return st;
     if (renewed != HF_OK) return renewed;

@@ -1,10 +1,11 @@
-/* parts.h - the parts of an upload, as basic.c (one after the other) and multipart.c (several at once) send them: a PUT for each,
- * the name that the server gives it, and the request that makes a file of them.
+/* parts.h - what basic.c and multipart.c share: when an address is worth renewing, and the parts of an upload, sent one after
+ * the other or several at once: a PUT for each, the name that the server gives it, the request that makes a file of them.
  * Parts that the server has already are not sent. Included by one source file per adapter, behind its own H. */
 #ifndef HF_PARTS_H
 #define HF_PARTS_H
 #include <hf/plugin.h>
 #include <hf/transfer.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,15 @@ struct push { /* one file on its way */
   struct hf_tr_file *file;
   const char **etags;
 };
+
+/* Worth another address: a 401 or 403 of a storage host, where signed addresses expire. What the Hub itself refuses, and a
+ * gated or missing repo, stays so. */
+static inline bool refused(hf_call *c, const struct hf_tr_batch *batch) {
+  const struct hf_error *e = H->error(c);
+  if (!e || e->code != HF_EAUTH || (e->http_status != 401 && e->http_status != 403)) return false;
+  size_t n = batch->endpoint ? strlen(batch->endpoint) : 0;
+  return !n || !e->url || strncmp(e->url, batch->endpoint, n) != 0 || e->url[n] != '/';
+}
 
 static inline struct hf_tr_part push_part(const struct push *p, uint32_t i) {
   return *(const struct hf_tr_part *)(const void *)((const char *)p->file->parts.rows +

@@ -2,7 +2,7 @@
 """Does what a plugin author does, with what is installed and nothing else.
 
 authors.py BUILD: installs into a scratch prefix, lets `hf plugin new` begin one plugin of each kind there, builds them with
-make, with CMake and with the guide's one line, and uses them through --plugin-path.
+make, with CMake and with the guide's one line, and uses them through --plugin-path, also to download with them.
 """
 import json
 import os
@@ -11,6 +11,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "case"))
+from hub import Hub  # noqa: E402
 
 build = pathlib.Path(sys.argv[1]).resolve()
 problems = []
@@ -65,6 +68,20 @@ with tempfile.TemporaryDirectory(prefix="hf-authors-") as scratch:
     verdicts = json.loads(run("hf", "plugin", "check", everything / "hf-my-provider.so", "--json"))
     if not verdicts or {v["result"] for v in verdicts} != {"ok"}:
         problems.append(f"check: {verdicts}")
+    if (prefix / "bin/hf-devhub").exists():
+        with Hub(prefix / "bin") as hub:
+            commit = hub.add_files("me/tiny", {"config.json": "{}\n", "sub/big.bin": {"text": "0123456", "repeat": 428572, "size": 3000000}})
+            environment.update(HF_ENDPOINT=hub.url, NO_PROXY="127.0.0.1")
+            get = ("hf", "--plugin-path", everything, "--store", f"my-storage:{scratch}/kept", "--transfer", "my-transfer",
+                   "download", "me/tiny", "--revision", commit, "-q")
+            run(*get)
+            sizes = sorted(p.stat().st_size for p in (scratch / "kept").rglob("*") if p.is_file())
+            if sizes != [3, 3000000]:
+                problems.append(f"the store holds files of {sizes} bytes")
+            hub.reset()
+            run(*get)
+            if again := [r["path"] for r in hub.log() if "/resolve/" in r["path"]]:
+                problems.append(f"a backend without adopt: fetched again what it has: {again}")
     run("hf", "plugin", "check", build / "tests/plugins/bad-export/hf-bad-export.so", want=1)
     run("hf", "plugin", "info", "nobody", want=1)
     run("hf", "plugin", "new", "storage", "Not/Legal", want=2, cwd=scratch)

@@ -159,6 +159,7 @@ static void server_stop(void) {
 
 static hf_store *store;
 static char url[64], fresh[64];
+static const char *endpoint; /* of the Hub; NULL: none of the hosts is it */
 static uint32_t refreshes;
 
 static void start(void) {
@@ -177,6 +178,7 @@ static void start(void) {
   ck_assert(hf_call_begin(rt, &call) == HF_OK);
   alpha.score = beta.score = 0;
   refreshes = 0;
+  endpoint = NULL;
   store = fake_store("fake:");
 }
 
@@ -203,6 +205,7 @@ static hf_status fetch_with(const char *adapters, uint64_t told) {
   struct hf_fetch f = {.struct_size = sizeof f,
                        .repo = {"model", "org/repo"},
                        .commit = COMMIT,
+                       .endpoint = endpoint,
                        .store = store,
                        .files = &file,
                        .count = 1,
@@ -358,6 +361,19 @@ START_TEST(refused_for_good) {
 }
 END_TEST
 
+START_TEST(the_hub_itself_refuses) {
+  char hub[64];
+  server_start(20 * MIB);
+  server.status = 403;
+  snprintf(hub, sizeof hub, "http://127.0.0.1:%u", server.port);
+  endpoint = hub;
+  ck_assert_int_ne(fetch_with(_i ? "multipart" : "basic", 20 * MIB), HF_OK);
+  ck_assert_uint_eq(hf_call_error(call)->http_status, 403);
+  ck_assert_uint_eq(refreshes, 0);
+  ck_assert_uint_eq(server.requests, 1);
+}
+END_TEST
+
 START_TEST(not_found) {
   server_start(1000);
   server.status = 404;
@@ -394,6 +410,7 @@ int main(void) {
   tcase_add_test(t, redirects_are_followed_once);
   tcase_add_test(t, an_address_that_expires_is_renewed_once);
   tcase_add_loop_test(t, refused_for_good, 0, 2);
+  tcase_add_loop_test(t, the_hub_itself_refuses, 0, 2);
   tcase_add_test(t, not_found);
   tcase_add_test(t, a_damaged_body_comes_once_more);
   suite_add_tcase(s, t);
