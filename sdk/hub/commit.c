@@ -41,6 +41,19 @@ static hf_status no_memory(hf_call *c) {
 
 /* ---- checks --------------------------------------------------------------------------------------------------------------- */
 
+hf_status hf_hub_commit_words(const struct hf_hub_commit *k) {
+  const char *const words[] = {k->message, k->description};
+  for (size_t i = 0; i < HF_COUNT(words); i++) {
+    json_t *text = json_string(words[i] ? words[i] : "");
+    bool good = text != NULL;
+    json_decref(text);
+    if (!good)
+      return hf_hub_fail(k->hub->call, HF_EINVAL, "ValueError",
+                         "The commit's message and description must be UTF-8; check them.");
+  }
+  return HF_OK;
+}
+
 hf_status hf_hub_commit_check(struct hf_hub_commit *k) {
   hf_call *c = k->hub->call;
   size_t n = k->parent ? strlen(k->parent) : 0;
@@ -52,12 +65,7 @@ hf_status hf_hub_commit_check(struct hf_hub_commit *k) {
                        "re.compile('[A-Fa-f0-9]{5,40}')");
   if (!k->message || !*k->message)
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "`commit_message` can't be empty, please pass a value.");
-  json_t *message = json_string(k->message), *description = json_string(k->description ? k->description : "");
-  bool good = message && description;
-  json_decref(message);
-  json_decref(description);
-  if (!good)
-    return hf_hub_fail(c, HF_EINVAL, "ValueError", "The commit's message and description must be UTF-8; check them.");
+  TRY(hf_hub_commit_words(k));
   if (!k->description) k->description = "";
   return HF_OK;
 }

@@ -74,8 +74,9 @@ struct hf_hub_commit {
 /* ---- ops.c, walk.c ---- */
 void hf_hub_ops_free(struct hf_hub_ops *);
 struct hf_hub_op *hf_hub_op_new(hf_call *, struct hf_hub_ops *, uint8_t kind); /* NULL: out of memory, error set */
-/* As the reference spells and refuses paths in a repo; *out is the path to use. */
+/* As the reference spells and refuses paths in a repo; *out is the path to use. A folder's may end with a slash. */
 hf_status hf_hub_check_target(hf_call *, const char *path, const char **out);
+hf_status hf_hub_check_file_target(hf_call *, const char *path, const char **out);
 hf_status hf_hub_add_file(hf_call *, struct hf_hub_ops *, const char *path, const char *local);
 hf_status hf_hub_add_bytes(hf_call *, struct hf_hub_ops *, const char *path, const void *, size_t);
 hf_status hf_hub_add_deletion(hf_call *, struct hf_hub_ops *, const char *path, bool folder);
@@ -162,9 +163,12 @@ struct hf_hub_upload {
   struct hf_hub_patterns patterns;
   const char *const *remove;
   uint32_t remove_count;
+  struct hf_hub_ops adds; /* the files of a folder, once they were looked for */
 };
 hf_status hf_hub_upload_file(struct hf_hub_commit *, const struct hf_hub_upload *);
-hf_status hf_hub_upload_folder(struct hf_hub_commit *, const struct hf_hub_upload *);
+hf_status hf_hub_upload_folder(struct hf_hub_commit *, struct hf_hub_upload *);
+/* Looks for the files of the folder: what no repo can hold is refused here, without a request. */
+hf_status hf_hub_upload_look(struct hf_hub_commit *, struct hf_hub_upload *);
 /* "a/b" -> "a/b/"; what is the root: "" or "./". NULL: out of memory. */
 const char *hf_hub_folder_prefix(hf_call *, const char *target);
 
@@ -185,7 +189,9 @@ hf_status hf_hub_commit_body(hf_call *, const char *message, const char *descrip
                              struct hf_hub_op *const *, uint32_t count, struct hf_source **);
 /* Everything from the first question to the commit. Frees nothing of ops. */
 hf_status hf_hub_commit_run(struct hf_hub_commit *);
-/* Parent and message are right? */
+/* Message and description, where they are given, can be said. */
+hf_status hf_hub_commit_words(const struct hf_hub_commit *);
+/* They are right, and so is the parent. */
 hf_status hf_hub_commit_check(struct hf_hub_commit *);
 
 #endif

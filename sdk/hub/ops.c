@@ -98,7 +98,7 @@ static const char *kept(hf_call *c, const char *text) {
   return hf_host()->intern(c, text, SIZE_MAX);
 }
 
-static hf_status file_target(hf_call *c, const char *path, const char **out) {
+hf_status hf_hub_check_file_target(hf_call *c, const char *path, const char **out) {
   TRY(hf_hub_check_target(c, path, out));
   if ((*out)[strlen(*out) - 1] == '/') return refuse(c, path, ": a file's name does not end with a slash.");
   *out = kept(c, *out);
@@ -108,7 +108,7 @@ static hf_status file_target(hf_call *c, const char *path, const char **out) {
 hf_status hf_hub_add_file(hf_call *c, struct hf_hub_ops *o, const char *path, const char *local) {
   struct stat st;
   const char *target;
-  TRY(file_target(c, path, &target));
+  TRY(hf_hub_check_file_target(c, path, &target));
   if (stat(local, &st) != 0 || !S_ISREG(st.st_mode))
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "Provided path: '%s' is not a file on the local file system", local);
   struct hf_hub_op *op = hf_hub_op_new(c, o, HF_OP_ADD);
@@ -121,7 +121,7 @@ hf_status hf_hub_add_file(hf_call *c, struct hf_hub_ops *o, const char *path, co
 
 hf_status hf_hub_add_bytes(hf_call *c, struct hf_hub_ops *o, const char *path, const void *data, size_t len) {
   const char *target;
-  TRY(file_target(c, path, &target));
+  TRY(hf_hub_check_file_target(c, path, &target));
   struct hf_hub_op *op = hf_hub_op_new(c, o, HF_OP_ADD);
   if (!op) return HF_ENOMEM;
   op->path = target;
@@ -141,8 +141,8 @@ hf_status hf_hub_add_deletion(hf_call *c, struct hf_hub_ops *o, const char *path
 
 hf_status hf_hub_add_copy(hf_call *c, struct hf_hub_ops *o, const char *path, const struct hf_hub_copy *from) {
   const char *target, *source;
-  TRY(file_target(c, path, &target));
-  TRY(file_target(c, from->path, &source));
+  TRY(hf_hub_check_file_target(c, path, &target));
+  TRY(hf_hub_check_file_target(c, from->path, &source));
   struct hf_hub_op *op = hf_hub_op_new(c, o, HF_OP_COPY);
   struct hf_hub_copy *copy = op ? hf_host()->arena(c, sizeof *copy) : NULL;
   if (!copy) return HF_ENOMEM;

@@ -113,43 +113,46 @@ static void say_large(struct hf_hub_commit *k, uint32_t count) {
              "that handles large folders in multiple commits.");
 }
 
-static hf_status folder(struct hf_hub_commit *k, const struct hf_hub_upload *u, const char *local,
-                        struct hf_hub_ops *adds) {
+/* The folder itself, behind every link. */
+static hf_status real_folder(hf_call *c, const char *local, const char **out) {
+  char real[4096];
+  const char *path = hf_hub_path(c, local);
+  if (!path) return HF_ENOMEM;
+  if (!is_folder(path) || !realpath(path, real))
+    return hf_hub_fail(c, HF_EINVAL, "ValueError", "Provided path: '%s' is not a directory", path);
+  *out = hf_host()->intern(c, real, SIZE_MAX);
+  return *out ? HF_OK : HF_ENOMEM;
+}
+
+hf_status hf_hub_upload_look(struct hf_hub_commit *k, struct hf_hub_upload *u) {
   hf_call *c = k->hub->call;
   const char *prefix = hf_hub_folder_prefix(c, u->target);
   if (!prefix) return HF_ENOMEM;
-  TRY(hf_hub_add_folder(c, adds, local, prefix, &u->patterns));
-  if (u->remove) {
-    const char *below = !strcmp(prefix, "./") ? "" : prefix;
-    TRY(hf_hub_add_deletions(k->hub, &k->ops, &k->repo, k->create_pr ? "main" : k->revision, below, u->remove,
-                             u->remove_count));
-    TRY(drop_needless(c, &k->ops, adds));
-  }
-  TRY(folder_card(k, adds, local));
-  say_large(k, adds->count);
-  TRY(append(c, &k->ops, adds));
-  return hf_hub_commit_run(k);
-}
-
-hf_status hf_hub_upload_folder(struct hf_hub_commit *k, const struct hf_hub_upload *u) {
-  hf_call *c = k->hub->call;
-  char real[4096];
-  if (k->create_pr && strcmp(k->revision, "main"))
+  if (k->create_pr && k->revision && strcmp(k->revision, "main"))
     return hf_hub_fail(c, HF_EINVAL, "ValueError",
                        "Cannot use `create_pr=True` with `revision='%s'`: pull requests created by `upload_folder` are "
                        "always opened against the default branch. Don't set `revision` when `create_pr=True`.",
                        k->revision);
+  TRY(real_folder(c, u->local, &u->local));
+  return hf_hub_add_folder(c, &u->adds, u->local, prefix, &u->patterns);
+}
+
+hf_status hf_hub_upload_folder(struct hf_hub_commit *k, struct hf_hub_upload *u) {
+  hf_call *c = k->hub->call;
   if (!k->message || !*k->message) k->message = "Upload folder using huggingface_hub";
   TRY(hf_hub_commit_check(k));
-  const char *path = hf_hub_path(c, u->local);
-  if (!path) return HF_ENOMEM;
-  if (!is_folder(path) || !realpath(path, real))
-    return hf_hub_fail(c, HF_EINVAL, "ValueError", "Provided path: '%s' is not a directory", path);
-  const char *local = hf_host()->intern(c, real, SIZE_MAX);
-  struct hf_hub_ops adds = {0};
-  hf_status st = local ? folder(k, u, local, &adds) : HF_ENOMEM;
-  hf_hub_ops_free(&adds);
-  return st;
+  const char *prefix = hf_hub_folder_prefix(c, u->target);
+  if (!prefix) return HF_ENOMEM;
+  if (u->remove) {
+    const char *below = !strcmp(prefix, "./") ? "" : prefix;
+    TRY(hf_hub_add_deletions(k->hub, &k->ops, &k->repo, k->create_pr ? "main" : k->revision, below, u->remove,
+                             u->remove_count));
+    TRY(drop_needless(c, &k->ops, &u->adds));
+  }
+  TRY(folder_card(k, &u->adds, u->local));
+  say_large(k, u->adds.count);
+  TRY(append(c, &k->ops, &u->adds));
+  return hf_hub_commit_run(k);
 }
 
 /* ---- the words of the command ------------------------------------------------------------------------------------------- */
@@ -276,6 +279,13 @@ static int private_of(const hf_args *args) {
 
 /* ---- once --------------------------------------------------------------------------------------------------------------- */
 
+static hf_status prepare_repo(struct hf_hub_commit *k, const hf_args *args) {
+  TRY(hf_hub_repo_ensure(k->hub, &k->repo, private_of(args)));
+  if (k->revision && !k->create_pr) TRY(hf_hub_branch_ensure(k->hub, &k->repo, k->revision));
+  if (!k->revision) k->revision = "main";
+  return HF_OK;
+}
+
 static hf_status once(struct hf_hub_commit *k, const hf_args *args, const struct words *w) {
   hf_call *c = k->hub->call;
   bool file = is_file(w->local);
@@ -283,18 +293,19 @@ static hf_status once(struct hf_hub_commit *k, const hf_args *args, const struct
     return hf_hub_fail(c, HF_ENOTFOUND, "FileNotFoundError", "No such file or directory: '%s'.", w->local);
   if (file) warn_ignored(k->hub, w);
   TRY(hf_hub_check_repo(c, k->repo.id));
-  const char *checked;
-  if (file) TRY(hf_hub_check_target(c, w->target, &checked));
-  TRY(hf_hub_repo_ensure(k->hub, &k->repo, private_of(args)));
-  if (k->revision && !k->create_pr) TRY(hf_hub_branch_ensure(k->hub, &k->repo, k->revision));
-  if (!k->revision) k->revision = "main";
+  TRY(hf_hub_commit_words(k));
   struct hf_hub_upload u = {.local = w->local,
                             .target = w->target,
                             .patterns = {w->include, w->exclude, w->include_count, w->exclude_count},
                             .remove = w->remove,
                             .remove_count = w->remove_count};
+  const char *checked;
   k->split = !file;
-  return file ? hf_hub_upload_file(k, &u) : hf_hub_upload_folder(k, &u);
+  hf_status st = file ? hf_hub_check_file_target(c, w->target, &checked) : hf_hub_upload_look(k, &u);
+  if (st == HF_OK) st = prepare_repo(k, args);
+  if (st == HF_OK) st = file ? hf_hub_upload_file(k, &u) : hf_hub_upload_folder(k, &u);
+  hf_hub_ops_free(&u.adds);
+  return st;
 }
 
 /* ---- every few minutes ---------------------------------------------------------------------------------------------------- */

@@ -110,7 +110,10 @@ static hf_status run_folder(hf_call *c, void *arg) {
                             .patterns = {o->allow, o->ignore, count(o->allow), count(o->ignore)},
                             .remove = o->remove,
                             .remove_count = count(o->remove)};
-  return end(c, w, &k, hf_hub_upload_folder(&k, &u));
+  hf_status st = hf_hub_upload_look(&k, &u);
+  if (st == HF_OK) st = hf_hub_upload_folder(&k, &u);
+  hf_hub_ops_free(&u.adds);
+  return end(c, w, &k, st);
 }
 
 hf_status hf_create_commit(hf_runtime *rt, const char *repo_id, struct hf_table ops, const struct hf_hub_opts *o,
