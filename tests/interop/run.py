@@ -304,6 +304,69 @@ def crowd():
             expect(found == [[], 20 << 20], f"{found}")
 
 
+SCAN = """
+import huggingface_hub as h
+i = h.scan_cache_dir()
+result = {"total": i.size_on_disk, "warnings": sorted(map(str, i.warnings)), "incomplete": len(i.incomplete_files),
+          "repos": {r.cache_id: [r.size_on_disk, r.nb_files, {v.commit_hash: [v.size_on_disk, sorted(v.refs),
+                    sorted(str(f.file_path.relative_to(v.snapshot_path)) for f in v.files)] for v in r.revisions}]
+                    for r in i.repos}}
+"""
+
+
+def cache_delete():
+    """Python's scan before and after our deletions: what we say we removed is what it no longer sees, and nothing else."""
+    with Hub(build / "bin") as hub:
+        first = fill(hub)
+        hub.add_files("me/tiny", {"config.json": '{"v": 2}\n', "same-1.txt": "same"})
+        hub.add_files("me/other", {"x.txt": "other"}, "--type", "dataset")
+        env = env_of("delete", hub)
+        run([hf, "download", "me/tiny", "--revision", first], env)
+        run([hf, "download", "me/tiny"], env)
+        py("import huggingface_hub as h\nh.snapshot_download('me/other', repo_type='dataset')", env)
+        before = py(SCAN, env)
+        mine = json.loads(run([hf, "cache", "list", "--revisions", "--json"], env).stdout)
+        expect({(r["id"], r["revision"]) for r in mine} == {(i, v) for i, r in before["repos"].items() for v in r[2]}, f"{mine}")
+        expect(not before["warnings"], f"warnings before: {before['warnings']}")
+        run([hf, "cache", "rm", "hf://me/tiny/same-1.txt", "-y"], env)
+        after = py(SCAN, env)
+        for commit, (_, refs, files) in before["repos"]["model/me/tiny"][2].items():
+            want = [commit, refs, [f for f in files if f != "same-1.txt"]]
+            got = after["repos"]["model/me/tiny"][2].get(commit, [0, 0, 0])
+            expect([commit, *got[1:]] == want, f"after one file: {got} instead of {want}")
+        run([hf, "cache", "prune", "-y"], env)
+        after = py(SCAN, env)
+        expect(first not in after["repos"]["model/me/tiny"][2] and not after["warnings"], f"after prune: {after}")
+        blobs = {p.name for p in (pathlib.Path(env["HF_HOME"]) / "hub/models--me--tiny/blobs").iterdir()}
+        expect(len(blobs) == after["repos"]["model/me/tiny"][1], f"blobs left that nothing shows: {blobs}")
+        run([hf, "cache", "rm", "model/me/tiny", "-y"], env)
+        after = py(SCAN, env)
+        expect(set(after["repos"]) == {"dataset/me/other"} and not after["warnings"], f"after rm: {after}")
+        expect(after["repos"]["dataset/me/other"] == before["repos"]["dataset/me/other"], "another repo changed")
+        run([hf, "download", "me/tiny"], env)
+        expect("model/me/tiny" in py(SCAN, env)["repos"], "a download after rm is not seen")
+
+
+def cache_verify():
+    """What is spoilt is found by both, repaired by us, and right for Python afterwards."""
+    with Hub(build / "bin") as hub:
+        fill(hub)
+        env = env_of("verify", hub)
+        py("import huggingface_hub as h\nh.snapshot_download('me/tiny')", env)
+        blob = max((pathlib.Path(env["HF_HOME"]) / "hub/models--me--tiny/blobs").iterdir(), key=lambda p: p.stat().st_size)
+        good = blob.read_bytes()
+        blob.write_bytes(b"spoilt" + good[6:])
+        check = "import huggingface_hub as h\nresult = [m['path'] for m in h.HfApi().verify_repo_checksums('me/tiny').mismatches]"
+        expect(py(check, env) == ["weights.bin"], "the reference does not see the damage")
+        expect(run([hf, "cache", "verify", "me/tiny"], env, code=1).stdout.count("  - ") == 1, "we see other damage")
+        hub.reset()
+        done = json.loads(run([hf, "cache", "verify", "me/tiny", "--repair", "--json"], env).stdout)
+        expect(done["repaired"] == 1, f"{done}")
+        sent = [r["path"] for r in hub.log() if "/resolve/" in r["path"]]
+        expect(sent and all("weights.bin" in p for p in sent), f"more than what is bad was fetched: {sent}")
+        expect(py(check, env) == [], "still damaged for the reference")
+
+
 try:
     globals()[options.name.replace("-", "_")]()
 finally:
