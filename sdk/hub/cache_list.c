@@ -307,7 +307,7 @@ hf_status hf_cache_run_list(hf_call *c, void *state, const hf_args *args, hf_out
 #define DRY_RUN                                                                                  \
   {                                                                                              \
     .name = "dry_run", .help = "Preview deletions without removing anything", .type = HF_P_BOOL, \
-    .flags = HF_PF_TRISTATE                                                                      \
+    .flags = HF_PF_TRISTATE, .deflt = "0"                                                        \
   }
 #define TARGETS                                                                                        \
   {                                                                                                    \
@@ -323,7 +323,8 @@ static const struct hf_param list_params[] = {
     {.name = "revisions",
      .help = "Include revisions in the output instead of aggregated repositories",
      .type = HF_P_BOOL,
-     .flags = HF_PF_TRISTATE},
+     .flags = HF_PF_TRISTATE,
+     .deflt = "0"},
     {.name = "filter",
      .spellings = "=-f,--filter",
      .help = "Filter entries (e.g. 'size>1GB', 'type=model', 'accessed>7d'). Can be used multiple times",
@@ -339,7 +340,8 @@ static const struct hf_param list_params[] = {
     {.name = "show_warnings",
      .help = "Show warnings about cache inconsistencies",
      .type = HF_P_BOOL,
-     .flags = HF_PF_TRISTATE}};
+     .flags = HF_PF_TRISTATE,
+     .deflt = "0"}};
 static const struct hf_param rm_params[] = {TARGETS, CACHE_DIR, YES, DRY_RUN};
 static const struct hf_param prune_params[] = {CACHE_DIR, YES, DRY_RUN};
 static const struct hf_param verify_params[] = {
