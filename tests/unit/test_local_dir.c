@@ -60,6 +60,17 @@ START_TEST(files_and_notes) {
 }
 END_TEST
 
+/* Some network and user-space file systems tell no sizes at all: that is not a full disk. */
+START_TEST(a_file_system_that_counts_no_blocks) {
+  uint64_t have = 0;
+  hf_store *s;
+  OK(hf_store_open(kit_c, "local-dir:/proc/nothing/there", &s));
+  OK(hf_store_space(kit_c, s, &have, NULL));
+  ck_assert(have == UINT64_MAX);
+  hf_store_close(s);
+}
+END_TEST
+
 START_TEST(find_by_commit_and_without) {
   struct hf_st_file f;
   FAILS(HF_ENOTFOUND, find_in(NULL, "a", &f));
@@ -356,6 +367,7 @@ int main(void) {
   tcase_add_test(t, listings_tell_what_is_there);
   tcase_add_test(t, removing_takes_the_note_along);
   tcase_add_test(t, a_group_of_many);
+  tcase_add_test(t, a_file_system_that_counts_no_blocks);
   suite_add_tcase(s, t);
   return kit_run(s);
 }

@@ -363,8 +363,9 @@ hf_status hf_root_space(hf_call *c, struct hf_root *r, hf_slot *slot) {
     if (!cut || !path[1]) return hf_file_fail(c, errno, "ask for the free space of", r->path);
     cut[cut == path] = 0;
   }
-  hf_format(text, sizeof text, "%llu %llx", (unsigned long long)fs.f_bavail * fs.f_frsize,
-            (unsigned long long)st.st_dev);
+  unsigned long long room =
+      fs.f_blocks ? (unsigned long long)fs.f_bavail * fs.f_frsize : UINT64_MAX; /* it counts none */
+  hf_format(text, sizeof text, "%llu %llx", room, (unsigned long long)st.st_dev);
   return H->put(slot, HF_PUT_TEXT, &(struct hf_text){text, strlen(text)}, sizeof(struct hf_text));
 }
 

@@ -37,7 +37,8 @@ static hf_status reserve(hf_call *c, struct hf_part *p, uint64_t size) {
   if (size > INT64_MAX)
     return H->failf(c, HF_EPROTO, "%s cannot be that large; the server sent a wrong size.", p->path);
   if (size < HF_PART_SMALL || fstat(p->fd, &st) != 0) return HF_OK;
-  if (fstatvfs(p->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize + (uint64_t)st.st_blocks * 512 < size)
+  if (fstatvfs(p->fd, &fs) == 0 && fs.f_blocks &&
+      (uint64_t)fs.f_bavail * fs.f_frsize + (uint64_t)st.st_blocks * 512 < size)
     return no_room(c, p, size);
   int err = 0;
   do {

@@ -317,8 +317,9 @@ static hf_status store_space(hf_call *c, void *store, hf_slot *slot) {
     slash[slash == path] = 0;
   }
   if (statvfs(path, &fs)) return system_error(c, "look at the disk of", path);
-  snprintf(text, sizeof text, "%llu %llu", (unsigned long long)fs.f_bavail * fs.f_frsize,
-           (unsigned long long)st.st_dev);
+  unsigned long long room =
+      fs.f_blocks ? (unsigned long long)fs.f_bavail * fs.f_frsize : UINT64_MAX; /* it counts none */
+  snprintf(text, sizeof text, "%llu %llu", room, (unsigned long long)st.st_dev);
   struct hf_text t = {text, strlen(text)};
   return H->put(slot, HF_PUT_TEXT, &t, sizeof t);
 }
