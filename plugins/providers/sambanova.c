@@ -9,6 +9,7 @@ static hf_status not_strict(hf_call *c, const struct hf_pv_host *h, hf_json *bod
   (void)c;
   const char *type = h->text((const hf_json *)body, "response_format.type");
   if (!type || strcmp(type, "json_schema") != 0) return HF_OK;
+  if (!h->get((const hf_json *)body, "response_format.json_schema")) return HF_OK;
   return h->set(h, body, "response_format.json_schema.strict", h->parse(h, "false"));
 }
 

@@ -7,14 +7,15 @@
 
 #include "hub.h"
 
-#define INF_ROUTER    "https://router.huggingface.co"
-#define INF_HUB_HOST  "https://huggingface.co"
-#define INF_JSON_MAX  (64u << 20)  /* answers that are JSON */
-#define INF_EVENT_MAX (16u << 20)  /* one event of a stream */
-#define INF_MEDIA_MAX (256u << 20) /* media that is kept in memory */
-#define INF_INPUT_MAX (256u << 20)
-#define INF_TRIES     3u /* of a POST that did nothing */
-#define INF_LOOKS     4u /* of a look-up, a poll or a download */
+#define INF_ROUTER     "https://router.huggingface.co"
+#define INF_HUB_HOST   "https://huggingface.co"
+#define INF_JSON_MAX   (64u << 20)  /* answers that are JSON */
+#define INF_EVENT_MAX  (16u << 20)  /* one event of a stream */
+#define INF_MEDIA_MAX  (256u << 20) /* media that is kept in memory */
+#define INF_INPUT_MAX  (256u << 20)
+#define INF_TRIES      3u  /* of a POST that did nothing */
+#define INF_PATIENCE_S 60u /* longest Retry-After of a POST that is waited for */
+#define INF_LOOKS      4u  /* of a look-up, a poll or a download */
 
 /* ---- tasks.c: what the tasks are called and take ---------------------------------------------------------------------- */
 
@@ -156,6 +157,7 @@ hf_status inf_post(struct inf *, const struct inf_body_bytes *,
                    struct hf_http_resp *);
 /* A GET that belongs to the call: a poll or its result; with the key unless `open`. The answer parsed, borrowed. */
 hf_status inf_get(struct inf *, const char *url, bool open, const json_t **answer);
+void inf_cancel_job(struct inf *, const char *url); /* tells the provider, once, best effort */
 /* A GET without any credential. */
 hf_status inf_get_open(struct inf *, const char *url, uint64_t max,
                        hf_status (*on_data)(hf_call *, void *, const void *, size_t), void *arg, struct hf_http_resp *);

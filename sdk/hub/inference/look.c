@@ -89,7 +89,7 @@ static hf_status get(hf_call *c, const hf_args *args, const char *path, struct h
   TRY(hf_hub_begin(&hub, c, NULL, NULL, NULL, false));
   const char *url = str(args, "url"), *variable = str(args, "api_key_env"), *key = NULL;
   const char *provider = str(args, "provider");
-  if (provider && strcmp(provider, "hf-inference"))
+  if (!url && (!provider || strcmp(provider, "hf-inference")))
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "Only endpoints and hf-inference can be asked for this, not '%s'.",
                        provider);
   if (!url) url = str(args, "base_url");

@@ -135,10 +135,11 @@ static hf_status wait(struct inf *f, uint32_t ms) {
   return hf_call_sleep(f->c, (uint64_t)scaled);
 }
 
+/* Given up by the caller: the provider is told, where it wants to know. Not when it was the provider that failed. */
 static void cancel(struct job *j) {
-  const char *url = j->p->cancel_url ? make(j, j->p->cancel_url) : NULL;
-  if (url)
-    hf_host()->log(j->f->c, HF_LOG_INFO, "the job goes on at %s; it can be cancelled there: %s", j->f->provider, url);
+  bool given_up = hf_host()->check(j->f->c) != HF_OK;
+  const char *url = given_up && j->p->cancel_url ? make(j, j->p->cancel_url) : NULL;
+  if (url && !j->open) inf_cancel_job(j->f, url);
 }
 
 static hf_status watch(struct job *j) {

@@ -196,9 +196,9 @@ static const struct hf_kv *kv(const struct hf_table *t, uint32_t i) {
 }
 
 /* The key as a header; direct calls have the provider's own way. */
-static hf_status put_key(struct inf *f, struct headers *h, bool after_user) {
+static hf_status put_key(struct inf *f, struct headers *h) {
   bool own = !f->routed && !f->is_url && (f->pv->auth_header || f->pv->auth_scheme);
-  if (!f->key || own != after_user) return HF_OK;
+  if (!f->key) return HF_OK;
   const char *scheme = own && f->pv->auth_scheme ? f->pv->auth_scheme : "Bearer";
   const char *name = own && f->pv->auth_header ? f->pv->auth_header : "authorization";
   const char *value = *scheme ? hf_hub_text(f->c, "%s %s", scheme, f->key) : f->key;
@@ -218,7 +218,7 @@ static hf_status post_headers(struct inf *f, struct headers *h, const char *type
   if (!agent || !trace) return HF_ENOMEM;
   put(h, "user-agent", agent);
   put(h, "x-amzn-trace-id", trace);
-  TRY(put_key(f, h, false));
+  TRY(put_key(f, h));
   if (to_picture(f->spec->name)) put(h, "accept", "image/png");
   if (f->ask->bill_to) {
     bool hf = f->routed || f->pv->flags & HF_PV_HUB_MODELS;
@@ -229,7 +229,6 @@ static hf_status post_headers(struct inf *f, struct headers *h, const char *type
   }
   for (uint32_t i = 0; i < f->ask->headers.count; i++)
     put(h, kv(&f->ask->headers, i)->key, kv(&f->ask->headers, i)->value);
-  TRY(put_key(f, h, true));
   for (uint32_t i = 0; !f->is_url && i < f->pv->headers.count; i++)
     put(h, kv(&f->pv->headers, i)->key, kv(&f->pv->headers, i)->value);
   bool typed = false;
@@ -342,6 +341,22 @@ static hf_status offline(struct inf *f, const char *url) {
                      url);
 }
 
+/* How long to wait before the POST goes once more; false: it may have been taken, or the wait is too long to sit through. */
+static bool once_more(struct inf *f, const struct hf_http_resp *resp, hf_status st, uint32_t n, uint32_t *wait_ms) {
+  const struct hf_error *e = hf_host()->error(f->c);
+  const char *after = hf_hub_header(resp, "retry-after");
+  *wait_ms = 0;
+  if (n >= INF_TRIES || hf_host()->check(f->c) != HF_OK) return false;
+  if (st != HF_OK) return hf_hub_error_is(e, "ConnectError") || hf_hub_error_is(e, "ConnectTimeout");
+  if (resp->status != 429 && resp->status != 503) return false;
+  if (!after) return !(resp->status == 429 && hf_hub_header(resp, "ratelimit"));
+  char *end;
+  unsigned long s = strtoul(after, &end, 10);
+  if (end == after || *end) s = 1;
+  *wait_ms = (uint32_t)(s <= INF_PATIENCE_S ? s : 0) * 1000;
+  return s <= INF_PATIENCE_S;
+}
+
 hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
                    hf_status (*on_data)(hf_call *, void *, const void *, size_t), void *arg, uint32_t silence_ms,
                    struct hf_http_resp *resp) {
@@ -358,14 +373,21 @@ hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
                             .on_data = on_data,
                             .on_data_arg = arg,
                             .max_body = INF_JSON_MAX,
-                            .tries = INF_TRIES,
+                            .tries = 1,
                             .max_redirects = 5,
                             .timeout_ms = on_data ? silence_ms : f->ask->timeout_ms};
-  *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
   f->sent = true;
-  hf_status st = hf_host()->http(f->c, &req, resp);
-  if (st == HF_OK && resp->status < 400) f->accepted = true;
-  return inf_judge(f, &req, resp, st);
+  for (uint32_t n = 1;; n++) {
+    uint32_t wait_ms;
+    *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
+    hf_status st = hf_host()->http(f->c, &req, resp);
+    if (st == HF_OK && resp->status < 400) f->accepted = true;
+    bool again = !f->accepted && !f->delivered && once_more(f, resp, st, n, &wait_ms);
+    if (!again) return inf_judge(f, &req, resp, st);
+    hf_host()->log(f->c, HF_LOG_INFO, "%s did not take the request; it goes once more.", f->provider);
+    hf_host()->clear(f->c);
+    TRY(hf_host()->backoff(f->c, n, wait_ms));
+  }
 }
 
 hf_status inf_get(struct inf *f, const char *url, bool open, const json_t **answer) {
@@ -383,6 +405,35 @@ hf_status inf_get(struct inf *f, const char *url, bool open, const json_t **answ
                             .max_redirects = 5};
   TRY(inf_judge(f, &req, &resp, hf_host()->http(f->c, &req, &resp)));
   return inf_parse(f, resp.body, resp.body_len, url, answer);
+}
+
+struct farewell {
+  struct inf *f;
+  const char *url;
+};
+
+static hf_status put_cancel(hf_call *c, void *arg) {
+  struct farewell *b = arg;
+  struct headers h = {.n = 0};
+  TRY(post_headers(b->f, &h, NULL));
+  struct hf_http_req req = {.struct_size = sizeof req,
+                            .flags = HF_HTTP_ANY_STATUS | HF_HTTP_NO_AUTH,
+                            .method = "PUT",
+                            .url = b->url,
+                            .headers = HF_TABLE_N(h.row, h.n),
+                            .tries = 1,
+                            .timeout_ms = 2000};
+  struct hf_http_resp resp = {.struct_size = sizeof resp};
+  return hf_host()->http(c, &req, &resp);
+}
+
+/* The call itself may not speak any more: this is an operation of its own, with an end of its own. */
+void inf_cancel_job(struct inf *f, const char *url) {
+  struct farewell b = {f, url};
+  struct hf_watch w = {.struct_size = sizeof w, .flags = HF_WATCH_RUN_IN_WAIT, .deadline_ms = 2500};
+  hf_op *op = hf_op_start_fn(hf_call_runtime(f->c), put_cancel, &b, &w);
+  if (op) hf_op_wait(op);
+  hf_op_free(op);
 }
 
 hf_status inf_get_open(struct inf *f, const char *url, uint64_t max,

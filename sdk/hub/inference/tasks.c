@@ -496,8 +496,15 @@ static const struct hf_column provider_columns[] = {{"NAME", "name"}, {"TASKS", 
 
 static const struct hf_task commands[] = {
     {.name = "inference",
-     .group_help = NULL,
      .summary = "Run a model at an inference provider or endpoint.",
+     .help = "Commands: chat, providers, models, info, health, and one for each task: audio-classification, "
+             "audio-to-audio, automatic-speech-recognition, conversational, document-question-answering, "
+             "feature-extraction, fill-mask, image-classification, image-segmentation, image-to-image, image-to-text, "
+             "image-to-video, object-detection, question-answering, sentence-similarity, summarization, "
+             "table-question-answering, tabular-classification, tabular-regression, text-classification, "
+             "text-generation, text-to-image, text-to-speech, text-to-video, token-classification, translation, "
+             "visual-question-answering, zero-shot-classification, zero-shot-image-classification, "
+             "image-text-to-image, image-text-to-video, text-to-audio. Each has --help.",
      .examples = "hf inference --model gpt2 --text \"Once upon a time\"\nhf inference chat --model Qwen/Qwen3-32B\nhf "
                  "inference text-to-image --model black-forest-labs/FLUX.1-dev --text \"a red kettle\" -o kettle.png",
      .params = HF_TABLE(any),
