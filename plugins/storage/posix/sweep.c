@@ -64,7 +64,8 @@ static void sweep_lease(const struct sweep *s, const char *folder, int fd) {
   text[n > 0 ? n : 0] = 0;
   close(lease);
   _Static_assert(sizeof id > 111, "room for an ident");
-  bool whole = sscanf(text, "libhf-lease 1 %111[0-9a-f-]", id) == 1; /* else a power cut took it */
+  unsigned ttl_ms;
+  bool whole = sscanf(text, "libhf-lease 1 %111[0-9a-f-] %u", id, &ttl_ms) == 2; /* else a power cut took the rest */
   if (whole && hf_ident_judge(id, s->local) != HF_HOLDER_DEAD) return;
   hf_format(name, sizeof name, "%.*s.lock", (int)(strlen(folder) - 6), folder);
   int lock = openat(s->fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
