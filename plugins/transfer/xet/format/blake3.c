@@ -128,7 +128,7 @@ static void flush(struct queue *q) {
   uint32_t n = q->n, at = 0;
   q->n = 0;
   while (n) {
-    if (k->lanes == 16 && n <= 8 && b3_avx2.usable && b3_avx2.usable()) k = &b3_avx2;
+    if (k->lanes == 16 && n <= 8) k = &b3_avx2; /* who has 16 lanes has these: cpu.h asks for both */
     if (n == 1 || k->lanes == 1) {
       run_one(&q->jobs[at++], q->key, q->flags, q->first, q->even);
       n--;
