@@ -41,7 +41,7 @@ const char *hf_hub_repo_problem(hf_call *c, const char *id) {
 }
 
 hf_status hf_hub_check_repo(hf_call *c, const char *id) {
-  const char *problem = hf_hub_repo_problem(c, id);
+  const char *problem = hf_hub_repo_problem(c, id ? id : "");
   return problem ? hf_hub_fail(c, HF_EINVAL, "HFValidationError", "%s", problem) : HF_OK;
 }
 
@@ -62,6 +62,7 @@ static bool drive(const char *s, size_t n) {
 }
 
 hf_status hf_hub_check_file(hf_call *c, const char *path) {
+  if (!path) return hf_hub_fail(c, HF_EINVAL, "ValueError", "No filename was given: name a file of the repository.");
   bool anchored = *path == '/';
   for (const char *p = path;;) {
     size_t n = strcspn(p, "/\\"), whole = strcspn(p, "/");

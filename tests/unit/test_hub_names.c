@@ -53,6 +53,10 @@ START_TEST(repo_ids) {
   ck_assert_int_eq(hf_hub_check_repo(call, id), HF_OK);
   id[96] = 'a', id[97] = 0;
   ck_assert_int_eq(hf_hub_check_repo(call, id), HF_EINVAL);
+  hf_call_clear(call);
+  ck_assert_int_eq(hf_hub_check_repo(call, NULL), HF_EINVAL); /* a program's mistake, not a crash */
+  hf_call_clear(call);
+  ck_assert_int_eq(hf_hub_check_file(call, NULL), HF_EINVAL);
 }
 END_TEST
 
