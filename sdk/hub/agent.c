@@ -73,7 +73,12 @@ static void registry_write(hf_call *c, const char *path, json_t *root) {
 void hf_hub_harness_renew(struct hf_hub *hub) {
   hf_call *c = hub->call;
   const char *path = registry_path(c), *url = hf_hub_text(c, "%s/api/agent-harnesses", hub->endpoint);
-  if (!path || !url || registry_fresh(path)) return;
+  if (!path || !url) return;
+  if (registry_fresh(path)) {
+    const char *temp = hf_hub_text(c, "%s.tmp", path); /* of a process that was killed while another one succeeded */
+    if (temp) unlink(temp);
+    return;
+  }
   const char *agent = hf_hub_text(c, "libhf/%s", hf_version());
   struct hf_kv headers[] = {{"user-agent", agent}, {"accept", "*/*"}};
   struct hf_http_req req = {.struct_size = sizeof req,
