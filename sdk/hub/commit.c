@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUPS = 2, FILES_MOST = 1000, FILES_LEAST = 20, DOUBTS_MOST = 3 };
+enum { GROUPS = 2, FILES_FIRST = 1000, FILES_MOST = 10000, FILES_LEAST = 20, DOUBTS_MOST = 3 };
 #define GROUP_BYTES   ((uint64_t)8 << 30)
 #define REGULAR_BYTES ((uint64_t)100 << 20)
+#define QUICK_NS      ((uint64_t)10 * 1000000000)
+#define SLOW_NS       ((uint64_t)40 * 1000000000)
 
 /* Large files that are asked for and sent together, beside everything else. */
 struct group {
@@ -32,6 +34,7 @@ struct run {
   hf_jobs *committing;
   struct hf_hub_op **sent;
   uint32_t sent_count, commits;
+  _Atomic uint32_t files_most; /* of one commit: more while they are quick, fewer when they are slow */
   const char *revision;
 };
 
@@ -280,7 +283,12 @@ static hf_status commit_ops(hf_call *c, struct run *r, struct hf_hub_op *const *
 
 static hf_status commit_run(hf_call *c, void *arg) {
   struct run *r = arg;
+  uint64_t began = hf_host()->now_ns();
   hf_status st = commit_ops(c, r, r->sent, r->sent_count);
+  uint64_t ns = hf_host()->now_ns() - began;
+  uint32_t most = atomic_load(&r->files_most);
+  if (ns < QUICK_NS && most < FILES_MOST) atomic_store(&r->files_most, most * 2);
+  if (ns > SLOW_NS && most > 2 * FILES_LEAST) atomic_store(&r->files_most, most / 2);
   for (uint32_t i = 0; i < r->sent_count; i++) hf_hub_op_forget(r->k, r->sent[i]);
   return st;
 }
@@ -390,7 +398,7 @@ static hf_status flush(struct run *r) {
 }
 
 static bool full(const struct run *r) {
-  return r->k->split && (r->count >= FILES_MOST || r->regular >= REGULAR_BYTES);
+  return r->k->split && (r->count >= atomic_load(&r->files_most) || r->regular >= REGULAR_BYTES);
 }
 
 static hf_status collect(struct run *r, struct hf_hub_op *op) {
@@ -549,7 +557,7 @@ static hf_status explain(struct hf_hub_commit *k, hf_status st) {
 }
 
 hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
-  struct run r = {.k = k, .revision = k->revision};
+  struct run r = {.k = k, .revision = k->revision, .files_most = FILES_FIRST};
   for (uint32_t i = 0; i < GROUPS; i++) r.groups[i].run = &r;
   TRY(hf_hub_ops_judge(k));
   r.ops = calloc(k->ops.count + 1, sizeof *r.ops);
