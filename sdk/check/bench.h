@@ -44,7 +44,7 @@ struct rules {
   uint32_t count;
 };
 extern const struct rules storage_store_rules, storage_sink_rules, storage_group_rules, transfer_rules,
-    transfer_fault_rules;
+    transfer_fault_rules, provider_rules;
 
 /* End this try. */
 _Noreturn void failed(const char *fmt, ...) HF_PRINTF(1, 2);

@@ -377,6 +377,8 @@ int judge(const struct asked *a) {
       } else if (m->kind == HF_KIND_TRANSFER) {
         try_rules(&s, m, &transfer_rules);
         try_rules(&s, m, &transfer_fault_rules);
+      } else if (m->kind == HF_KIND_PROVIDER) {
+        try_rules(&s, m, &provider_rules);
       }
     }
   if (s.folder[0]) remove_all(s.folder);
