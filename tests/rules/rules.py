@@ -210,15 +210,16 @@ def twice():
         sys.exit(77)
     sums = []
     with tempfile.TemporaryDirectory(prefix="hf-twice-") as place:
-        for name in ("one", "another/deeper"):
-            tree = pathlib.Path(place, name, "src")
+        trees = [pathlib.Path(place, name, "src") for name in ("one", "another/deeper")]
+        for tree in trees:  # both before the first is built: somebody may be editing
             shutil.copytree(source, tree, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__", "out"), symlinks=True)
+        for tree in trees:
             out = tree.parent / "out"
             for command in (["cmake", "-G", "Ninja", "-S", tree, "-B", out, "-DHF_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Release"],
                             ["cmake", "--build", out, "--parallel", "2"], ["cmake", "--install", out, "--prefix", tree.parent / "usr"]):
                 done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "CCACHE_DISABLE": "1", "SOURCE_DATE_EPOCH": "1700000000"})
                 if done.returncode:
-                    breach(name, (done.stdout + done.stderr)[-800:])
+                    breach(tree, (done.stdout + done.stderr)[-800:])
                     return
             root = tree.parent / "usr"
             sums.append({p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file() and not p.is_symlink()})
