@@ -50,9 +50,14 @@ class Recording:
             began = at
             if head:
                 begun[head.group(1)] = (at, head.group(2))
+                closing = re.match(r"close\((\d+)", head.group(2))
+                if closing:  # its number may be given to another thread before this one is told
+                    self.fds.pop(int(closing.group(1)), None)
                 continue
             if tail:
                 began, text = begun.pop(tail.group(1))
+                if text.startswith("close("):
+                    continue
                 line = f"{tail.group(1)} {text}{tail.group(2)}"
             found = LINE.match(line)
             if found and found.group(4) not in ("?",) and int(found.group(4)) >= 0:
