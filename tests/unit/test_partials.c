@@ -1,6 +1,7 @@
 /* test_partials.c - writers that are interrupted, killed, stopped or in each other's way:
  * what survives, who continues, who may still publish, and that nothing is left behind.
  * On hub-cache; local-dir shares the code. Other processes are real ones, made with fork. */
+#include <dirent.h>
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -205,6 +206,54 @@ START_TEST(temporaries_of_the_dead_are_removed) {
   ck_assert_uint_eq(kit_count(at(LOCKS), "/.libhf/"), 5);
   kit_put(store, "other", "cccccccccccccccccccccccccccccccccccccccc", "x");
   nothing_left();
+}
+END_TEST
+
+/* The next one who only looks: nothing is received, and what the dead left goes all the same. */
+static void look_and_close(hf_store *s) {
+  struct hf_st_file f = {.struct_size = sizeof f};
+  hf_store_find(kit_c, s, &(struct hf_name){kit_repo, COMMIT, "small"}, &f);
+  hf_store_close(s);
+}
+
+START_TEST(temporaries_go_when_nothing_is_received_too) {
+  struct child c = start(die_with_small_files);
+  wait_ready(&c);
+  finish(&c);
+  look_and_close(kit_open("hub-cache", "cache"));
+  nothing_left();
+}
+END_TEST
+
+static int die_after_publishing(int ready) {
+  struct hf_sink *sink = open_sink(store);
+  begin_half(sink);
+  tell(ready);
+  raise(SIGKILL);
+  return 0;
+}
+
+/* Killed after the rename of its data: the journal and a lease, whole or torn by a power cut, have nothing to say. */
+START_TEST(what_is_left_of_a_published_partial_goes) {
+  static const char *const leases[] = {"", "libhf-lease 1\nfa8943f1d17cd722-7b2d", "libhf-lease 1\n"};
+  for (size_t i = 0; i < HF_COUNT(leases); i++) {
+    struct child c = start(die_after_publishing);
+    wait_ready(&c);
+    finish(&c);
+    char data[1024], key[512];
+    snprintf(key, sizeof key, "%s/" ETAG ".libhf", at(LOCKS));
+    DIR *d = opendir(key);
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+      if (strncmp(e->d_name, "p.", 2) != 0) continue;
+      snprintf(data, sizeof data, "%s/%.200s/data", key, e->d_name);
+      ck_assert_int_eq(unlink(data), 0);
+    }
+    closedir(d);
+    write_text(at(LOCKS "/" ETAG ".libhf/lease"), leases[i]);
+    look_and_close(kit_open("hub-cache", "cache"));
+    nothing_left();
+  }
 }
 END_TEST
 
@@ -554,6 +603,8 @@ int main(void) {
   tcase_add_test(t, a_killed_writer_is_continued);
   tcase_add_test(t, killed_between_seal_and_publication);
   tcase_add_test(t, temporaries_of_the_dead_are_removed);
+  tcase_add_test(t, temporaries_go_when_nothing_is_received_too);
+  tcase_add_test(t, what_is_left_of_a_published_partial_goes);
   tcase_add_test(t, two_processes_never_share_a_partial);
   tcase_add_test(t, many_processes_store_the_same_blob);
   tcase_add_test(t, a_lease_is_waited_for);
