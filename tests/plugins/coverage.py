@@ -19,7 +19,7 @@ for plugin in plugins:
     if done.returncode:
         sys.exit(f"{plugin}: exit {done.returncode}: {done.stderr}")
 problems = []
-for kind, least in (("storage", 60), ("transfer", 30)):
+for kind, least in (("storage", 60), ("transfer", 30), ("provider", 4)):
     own = {r for r in rules if r.startswith(kind + "/")}
     print(f"{kind}: {len(own)} rules, {len(own & broken)} shown to fail")
     if len(own) < least:
