@@ -367,6 +367,87 @@ def cache_verify():
         expect(py(check, env) == [], "still damaged for the reference")
 
 
+def write_files(folder):
+    for name, content in {**FILES, "big.bin": {"text": "abcdefg", "repeat": 900000}}.items():
+        path = folder / name
+        if name == ".gitattributes":  # the Hub writes lines of its own into it
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, dict):
+            content = (content["text"] * content["repeat"])[: content.get("size")]
+        path.write_text(content)
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and ".cache/" not in path.relative_to(folder).as_posix()}
+
+
+def writable_hub():
+    return Hub(build / "bin", extra=["--token", "me:hf_interop:write", "--part-size", "2MiB"])
+
+
+def upload_both_ways():
+    """What one client uploads, the other downloads byte for byte; the other finds it unchanged."""
+    source = work / "source"
+    write_files(source)
+    time.sleep(0.2)
+    with writable_hub() as hub:
+        env = {"HF_TOKEN": "hf_interop", "HF_HUB_DISABLE_XET": "1"}
+        ours, theirs = clean_environment(work / "a", hub.url, **env), clean_environment(work / "b", hub.url, **env)
+        run([hf, "upload", "me/ours", source, ".", "-q"], ours)
+        run([python.parent / "hf", "upload", "me/theirs", source, ".", "-q"], theirs)
+        for repo, client, environment in (("me/ours", python.parent / "hf", theirs), ("me/theirs", hf, ours)):
+            target = work / repo.replace("/", "-")
+            run([client, "download", repo, "--local-dir", target, "-q"], environment)
+            have, want = contents(target), contents(source)
+            have.pop(".gitattributes", None)
+            expect(have == want, f"{repo}: {sorted(set(have) ^ set(want)) or 'contents differ'}")
+        hub.reset()
+        for client, repo, environment in ((hf, "me/theirs", ours), (python.parent / "hf", "me/ours", theirs)):
+            run([client, "upload", repo, source, ".", "-q"], environment)
+        commits = [row["path"] for row in hub.log() if "/commit/" in row["path"]]
+        expect(not commits, f"something was committed again: {commits}")
+        trees = [json.loads(hub.call("GET", f"/api/models/{repo}/tree/main?recursive=true", headers={"authorization": "Bearer hf_interop"}))
+                 for repo in ("me/ours", "me/theirs")]
+        same = [{e["path"]: (e["oid"], e.get("lfs", {}).get("oid")) for e in tree if e["type"] == "file"} for tree in trees]
+        expect(same[0] == same[1], "the two repos hold different objects")
+
+
+def commits_both_ways():
+    """Python's create_commit, branches and pull requests and ours, on one repo."""
+    with writable_hub() as hub:
+        env = {"HF_TOKEN": "hf_interop", "HF_HUB_DISABLE_XET": "1"}
+        ours, theirs = clean_environment(work / "a", hub.url, **env), clean_environment(work / "b", hub.url, **env)
+        first = py("""
+from huggingface_hub import HfApi, CommitOperationAdd
+api = HfApi()
+api.create_repo("me/c")
+info = api.create_commit("me/c", [CommitOperationAdd("a.txt", b"a"), CommitOperationAdd("b/big.bin", b"B" * 5000000)], commit_message="one")
+api.create_branch("me/c", branch="dev")
+result = info.oid
+""", theirs)
+        (work / "new.txt").write_text("new")
+        run([hf, "upload", "me/c", work / "new.txt", "new.txt", "--revision", "dev", "-q"], ours)
+        run([hf, "cp", "hf://me/c/b/big.bin", "hf://me/c@dev/copied.bin", "-q"], ours)
+        run([hf, "upload", "me/c", work / "new.txt", "pr.txt", "--create-pr", "-q"], ours)
+        seen = py("""
+from huggingface_hub import HfApi
+api = HfApi()
+files = lambda revision: sorted(api.list_repo_files("me/c", revision=revision))
+big = api.hf_hub_download("me/c", "copied.bin", revision="dev")
+result = {"main": files("main"), "dev": files("dev"), "pr": files("refs/pr/1"), "big": len(open(big, "rb").read()),
+          "titles": [c.title for c in api.list_repo_commits("me/c")], "pulls": [d.num for d in api.get_repo_discussions("me/c")]}
+""", theirs)
+        expect({"a.txt", "b/big.bin"} <= set(seen["main"]) and "new.txt" not in seen["main"], f"main is {seen['main']}")
+        expect({"a.txt", "b/big.bin", "new.txt", "copied.bin"} <= set(seen["dev"]), f"dev is {seen['dev']}")
+        expect("pr.txt" in seen["pr"] and "pr.txt" not in seen["main"], f"the pull request is {seen['pr']}")
+        expect(seen["big"] == 5000000 and seen["titles"][0] == "one" and seen["pulls"] == [1], f"seen {seen}")
+        run([hf, "repos", "delete-files", "me/c", "*.bin", "--revision", "dev", "-q"], ours)
+        left = py("from huggingface_hub import HfApi\nresult = HfApi().list_repo_files('me/c', revision='dev')", theirs)
+        expect(not [name for name in left if name.endswith(".bin")] and len(first) == 40, f"left on dev: {left}")
+
+
 try:
     globals()[options.name.replace("-", "_")]()
 finally:
