@@ -11,7 +11,7 @@ struct slot {
   uint8_t *data;
   uint32_t block, pins;
   uint64_t age;
-  bool used, loading;
+  bool used, loading, spent; /* spent: its last byte was given, nobody is likely to want it again */
 };
 
 struct check {
@@ -31,6 +31,11 @@ static size_t block_len(const struct check *k, uint32_t block) {
   return k->s.size - off < k->block ? (size_t)(k->s.size - off) : k->block;
 }
 
+/* Which free slot is taken first: one that is spent, then one that has no memory yet, then the one that waits longest. */
+static uint64_t rank(const struct slot *s) {
+  return s->spent ? 0 : !s->data ? 1 : 1 + s->age;
+}
+
 /* The slot of a block, pinned: loaded, being loaded by another, or (*mine) to be loaded by the caller. Under lock. */
 static struct slot *pin(struct check *k, uint32_t block, bool *mine) {
   for (;;) {
@@ -43,7 +48,7 @@ static struct slot *pin(struct check *k, uint32_t block, bool *mine) {
         *mine = false;
         return s;
       }
-      if (!s->pins && (!free_one || s->age < free_one->age)) free_one = s;
+      if (!s->pins && (!free_one || rank(s) < rank(free_one))) free_one = s;
     }
     if (free_one) {
       *free_one = (struct slot){
@@ -114,6 +119,7 @@ static hf_status check_pread(hf_call *c, struct hf_source *s, void *buf, size_t 
       *got += n;
     }
     pthread_mutex_lock(&k->lock);
+    if (there && at + n == block_len(k, block)) slot->spent = true;
     if (--slot->pins == 0) pthread_cond_broadcast(&k->loaded);
     pthread_mutex_unlock(&k->lock);
     TRY(st); /* one that waited for a load that failed asks again, and gets the reason itself */

@@ -3,9 +3,11 @@
  * process at a time, removed when the object is complete or the URLs are too old. Credentials are never kept. */
 #include "commit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@ enum {
   KEEP_FROM = 1 << 20,
   LASTS = 3600,
   MARGIN = 60,
+  FORGET_AFTER = 7 * 86400,
   HEADERS_MOST = 16
 };
 
@@ -236,12 +239,30 @@ static bool recall(struct hf_hub *hub, hf_call *c, int fd, uint64_t size, struct
   return good;
 }
 
+/* Once per program: targets of uploads that nobody finished are secrets no longer needed. */
+static void sweep(const char *note) {
+  static atomic_flag swept = ATOMIC_FLAG_INIT;
+  const char *slash = strrchr(note, '/');
+  char path[4096];
+  struct stat st;
+  if (atomic_flag_test_and_set(&swept)) return;
+  snprintf(path, sizeof path, "%.*s", (int)(slash - note), note);
+  DIR *d = opendir(path);
+  for (struct dirent *e; d && (e = readdir(d));) {
+    if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) continue;
+    if (st.st_mtime < time(NULL) - FORGET_AFTER) unlinkat(dirfd(d), e->d_name, 0);
+  }
+  if (d) closedir(d);
+}
+
 struct hf_hub_saved *hf_hub_target_open(struct hf_hub *hub, hf_call *c, const struct hf_repo *repo, const char *oid,
                                         uint64_t size, struct hf_hub_target *t, bool *known) {
   *known = false;
   if (size < KEEP_FROM) return NULL;
   const char *path = note_path(hub, c, repo, oid);
-  int fd = path && folders(path) ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+  if (!path || !folders(path)) return NULL;
+  sweep(path);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   struct hf_hub_saved *s = fd >= 0 ? calloc(1, sizeof *s) : NULL;
   if (!s || !(s->path = strdup(path)) || flock(fd, LOCK_EX | LOCK_NB) != 0) { /* another process is sending it */
     if (fd >= 0) close(fd);
