@@ -236,7 +236,10 @@ struct hf_stamp {
  * is as it is; else as it was, or HF_ECONFLICT. Every later pread finds it unchanged, or is HF_ECONFLICT as well. */
 HF_EXPORT hf_status hf_source_file(hf_call *, const char *path, uint32_t flags, const struct hf_stamp *expect,
                                    struct hf_source **, struct hf_stamp *is);
-enum { HF_SOURCE_GROWS = 1 /* bytes may be appended meanwhile: only those of `expect` are seen */ };
+enum {
+  HF_SOURCE_GROWS = 1, /* bytes may be appended meanwhile: only those of `expect` are seen */
+  HF_SOURCE_SEEN = 2   /* the caller saw that it is a regular file, so it may be opened to be looked at */
+};
 /* Bytes in memory, the caller's until close(). */
 HF_EXPORT hf_status hf_source_memory(hf_call *, const char *name, const void *, size_t, struct hf_source **);
 

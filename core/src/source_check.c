@@ -1,6 +1,6 @@
 /* source_check.c - the source that adapters send from: every block is read whole and compared with the checksum of the first
  * pass before one byte of it leaves, so what the server gets is what was hashed, whoever writes to the file meanwhile.
- * A few blocks stay in memory, one for each part that is being sent. */
+ * Whole blocks go straight to whoever asks; pieces come from a few blocks in memory, one for each part that is being sent. */
 #include <stdlib.h>
 
 #include "bytes.h"
@@ -79,14 +79,19 @@ static void tell(hf_call *c, struct check *k, uint32_t block) { /* under lock */
   pthread_mutex_lock(&k->lock);
 }
 
-static hf_status load(hf_call *c, struct check *k, struct slot *s) {
-  size_t len = block_len(k, s->block), got = 0;
-  if (!s->data) s->data = hf_mem_alloc(k->s.size < k->block ? (size_t)k->s.size : k->block);
-  if (!s->data) return hf_call_failf(c, HF_ENOMEM, "no memory to send %s", k->s.name);
-  TRY(k->raw->pread(c, k->raw, s->data, len, (uint64_t)s->block * k->block, &got));
-  if (got == len && hf_sum_of(s->block, s->data, len) == k->sums[s->block]) return HF_OK;
+/* A block as it was hashed, or nothing. */
+static hf_status read_block(hf_call *c, struct check *k, uint32_t block, uint8_t *to) {
+  size_t len = block_len(k, block), got = 0;
+  TRY(k->raw->pread(c, k->raw, to, len, (uint64_t)block * k->block, &got));
+  if (got == len && hf_sum_of(block, to, len) == k->sums[block]) return HF_OK;
   return hf_call_failf(c, HF_ECONFLICT, "%s changed after it was hashed; wait until it is complete and upload it again",
                        k->s.name);
+}
+
+static hf_status load(hf_call *c, struct check *k, struct slot *s) {
+  if (!s->data) s->data = hf_mem_alloc(k->s.size < k->block ? (size_t)k->s.size : k->block);
+  if (!s->data) return hf_call_failf(c, HF_ENOMEM, "no memory to send %s", k->s.name);
+  return read_block(c, k, s->block, s->data);
 }
 
 static hf_status check_pread(hf_call *c, struct hf_source *s, void *buf, size_t len, uint64_t off, size_t *got) {
@@ -98,6 +103,14 @@ static hf_status check_pread(hf_call *c, struct hf_source *s, void *buf, size_t 
     uint32_t block = (uint32_t)((off + *got) / k->block);
     size_t at = (size_t)((off + *got) % k->block), n = block_len(k, block) - at;
     hf_status st = HF_OK;
+    if (at == 0 && n <= len - *got) {
+      TRY(read_block(c, k, block, (uint8_t *)buf + *got));
+      *got += n;
+      pthread_mutex_lock(&k->lock);
+      tell(c, k, block);
+      pthread_mutex_unlock(&k->lock);
+      continue;
+    }
     bool mine;
     pthread_mutex_lock(&k->lock);
     struct slot *slot = pin(k, block, &mine);

@@ -78,8 +78,10 @@ hf_status hf_source_file(hf_call *c, const char *path, uint32_t flags, const str
                          struct hf_source **out, struct hf_stamp *is) {
   struct stat st;
   *out = NULL;
-  if (stat(path, &st) != 0) return hf_fail_errno(c, errno, "%s", path);
-  if (!S_ISREG(st.st_mode)) return no_file(c, path, st.st_mode);
+  if (!(flags & HF_SOURCE_SEEN)) {
+    if (stat(path, &st) != 0) return hf_fail_errno(c, errno, "%s", path);
+    if (!S_ISREG(st.st_mode)) return no_file(c, path, st.st_mode);
+  }
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) return hf_fail_errno(c, errno, "%s cannot be opened", path);
   size_t len = strlen(path) + 1;

@@ -284,6 +284,7 @@ static hf_status commit_ops(hf_call *c, struct run *r, struct hf_hub_op *const *
 static hf_status commit_run(hf_call *c, void *arg) {
   struct run *r = arg;
   uint64_t began = hf_host()->now_ns();
+  hf_hub_hashes_flush(r->k->hashes);
   hf_status st = commit_ops(c, r, r->sent, r->sent_count);
   uint64_t ns = hf_host()->now_ns() - began;
   uint32_t most = atomic_load(&r->files_most);

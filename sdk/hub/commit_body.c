@@ -4,6 +4,7 @@
  * Bytes come as they were hashed; a file that changed since ends the commit before it exists. */
 #include "commit.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,21 +65,29 @@ static uint64_t base64_len(uint64_t size) {
   return (size + 2) / 3 * 4;
 }
 
-static void base64(const uint8_t *data, size_t len, char *to) {
+static char pairs[4096][2]; /* two digits for twelve bits */
+static pthread_once_t pairs_once = PTHREAD_ONCE_INIT;
+
+static void make_pairs(void) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (unsigned i = 0; i < 4096; i++) {
+    pairs[i][0] = digits[i >> 6];
+    pairs[i][1] = digits[i & 63];
+  }
+}
+
+static void base64(const uint8_t *data, size_t len, char *to) {
   size_t i = 0;
+  pthread_once(&pairs_once, make_pairs);
   for (; i + 3 <= len; i += 3, to += 4) {
     uint32_t v = (uint32_t)data[i] << 16 | (uint32_t)data[i + 1] << 8 | data[i + 2];
-    to[0] = digits[v >> 18];
-    to[1] = digits[v >> 12 & 63];
-    to[2] = digits[v >> 6 & 63];
-    to[3] = digits[v & 63];
+    memcpy(to, pairs[v >> 12], 2);
+    memcpy(to + 2, pairs[v & 4095], 2);
   }
   if (i == len) return;
   uint32_t v = (uint32_t)data[i] << 16 | (i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0);
-  to[0] = digits[v >> 18];
-  to[1] = digits[v >> 12 & 63];
-  to[2] = i + 1 < len ? digits[v >> 6 & 63] : '=';
+  memcpy(to, pairs[v >> 12], 2);
+  to[2] = i + 1 < len ? pairs[v & 4095][0] : '=';
   to[3] = '=';
 }
 

@@ -79,7 +79,7 @@ static bool hold(hf_call *c, struct hf_hub_commit *k, struct hf_hub_op *op, stru
 /* Opens it and learns which state of the file this is. */
 static hf_status open_now(hf_call *c, struct hf_hub_op *op, struct hf_source **out) {
   if (!op->local) return hf_hub_op_source(c, op, out);
-  uint32_t flags = op->flags & HF_OP_GROWS ? HF_SOURCE_GROWS : 0;
+  uint32_t flags = HF_SOURCE_SEEN | (op->flags & HF_OP_GROWS ? HF_SOURCE_GROWS : 0);
   struct hf_stamp is;
   bool bound = op->flags & HF_OP_STAMPED;
   TRY(hf_source_file(c, op->local, flags, bound ? &op->stamp : NULL, out, &is));
@@ -121,9 +121,7 @@ static hf_status begin_one(hf_call *c, void *arg, uint32_t i) {
 
 hf_status hf_hub_hash_begin(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count) {
   struct task t = {.k = k, .ops = ops};
-  hf_status st = hf_host()->parallel(c, count, HASH_WIDTH, begin_one, &t);
-  hf_hub_hashes_flush(k->hashes);
-  return st;
+  return hf_host()->parallel(c, count, HASH_WIDTH, begin_one, &t);
 }
 
 static uint32_t lacks(const struct hf_hub_op *op) {
@@ -157,7 +155,5 @@ hf_status hf_hub_hash_rest(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op
   uint32_t large = 0;
   for (uint32_t i = 0; i < count; i++) large += counts(ops[i]);
   if (large) hf_hub_log(k->hub, HF_LOG_INFO, "Computing sha256 for %u files.", large);
-  hf_status st = hf_host()->parallel(c, count, HASH_WIDTH, rest_one, &t);
-  hf_hub_hashes_flush(k->hashes);
-  return st;
+  return hf_host()->parallel(c, count, HASH_WIDTH, rest_one, &t);
 }

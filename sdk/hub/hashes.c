@@ -171,6 +171,7 @@ bool hf_hub_hashes_find(struct hf_hub_hashes *h, const struct hf_stamp *is, stru
 
 uint32_t hf_hub_hash_recall(struct hf_hub_commit *k) {
   uint32_t known = 0;
+  if (!k->hashes || access(k->hashes->folder, F_OK) != 0) return 0;
   for (uint32_t i = 0; i < k->ops.count; i++) {
     struct hf_hub_op *op = &k->ops.rows[i];
     struct stat st;

@@ -184,7 +184,7 @@ static void called_close(struct hf_source *s) {
 
 hf_status hf_hub_op_source(hf_call *c, const struct hf_hub_op *op, struct hf_source **out) {
   if (op->local) {
-    uint32_t flags = op->flags & HF_OP_GROWS ? HF_SOURCE_GROWS : 0;
+    uint32_t flags = HF_SOURCE_SEEN | (op->flags & HF_OP_GROWS ? HF_SOURCE_GROWS : 0);
     return hf_source_file(c, op->local, flags, op->flags & HF_OP_STAMPED ? &op->stamp : NULL, out, NULL);
   }
   if (!op->read) return hf_source_memory(c, op->path, op->data, (size_t)op->stamp.size, out);
