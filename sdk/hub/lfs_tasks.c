@@ -237,7 +237,7 @@ static hf_status run_agent(hf_call *c, void *state, const hf_args *args, hf_out 
 static const struct hf_param enable_params[] = {{.name = "path",
                                                  .help = "Folder of the git repo.",
                                                  .value_name = "PATH",
-                                                 .type = HF_P_PATH,
+                                                 .type = HF_P_STR,
                                                  .flags = HF_PF_POSITIONAL | HF_PF_REQUIRED}};
 
 static const struct hf_task rows[] = {
