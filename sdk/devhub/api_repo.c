@@ -73,6 +73,12 @@ static json_t *value_empty(const struct subject *s, const char *name) {
   return json_array();
 }
 
+static json_t *value_inference(const struct subject *s, const char *name) {
+  const char *task = json_string_value(json_object_get(s->meta, "pipeline_tag"));
+  if (strcmp(name, "inference") == 0) return task ? json_string("warm") : NULL;
+  return dh_model_mapping(s->request->server, s->repo->name, task);
+}
+
 static json_t *value_region(const struct subject *s, const char *name) {
   (void)s;
   (void)name;
@@ -186,8 +192,8 @@ static const struct property {
     {"childrenModelCount", NULL, MODEL, 0},
     {"evalResults", value_empty, MODEL, 0},
     {"gguf", value_meta, MODEL, 0},
-    {"inference", NULL, MODEL, 0},
-    {"inferenceProviderMapping", value_empty, MODEL, 0},
+    {"inference", value_inference, MODEL, 0},
+    {"inferenceProviderMapping", value_inference, MODEL, 0},
     {"mask_token", NULL, MODEL, 0},
     {"resourceGroup", NULL, MODEL | DATASET | SPACE, 0},
     {"citation", value_card, DATASET, 0},
@@ -271,10 +277,32 @@ struct list {
   int64_t last_value, last_id;
 };
 
+/* inference=warm and inference_provider=NAME[,NAME]|all: only models that such a provider serves. */
+static bool list_serves(const struct list *l, const struct repo_row *row) {
+  const char *provider = dh_request_parameter(l->request, "inference_provider"),
+             *warm = dh_request_parameter(l->request, "inference");
+  bool served = !provider;
+  if (!provider && !warm) return true;
+  json_t *meta = json_loads(row->head.meta, 0, NULL);
+  const char *task = json_string_value(json_object_get(meta, "pipeline_tag"));
+  json_t *mapping = dh_model_mapping(l->request->server, row->repo.name, task);
+  for (const char *at = provider; at && *at && !served;) {
+    size_t n = strcspn(at, ",");
+    served =
+        n == 3 && strncmp(at, "all", n) == 0 ? json_object_size(mapping) > 0 : json_object_getn(mapping, at, n) != NULL;
+    at += n + (at[n] == ',');
+  }
+  if (warm && (strcmp(warm, "warm") != 0 || !task)) served = false;
+  json_decref(mapping);
+  json_decref(meta);
+  return served;
+}
+
 static bool list_add(void *arg, const struct repo_row *row) {
   struct list *l = arg;
   struct request *r = l->request;
   if (row->repo.private && !dh_access_sees(r->token, &row->repo)) return true;
+  if (!list_serves(l, row)) return true;
   if (json_array_size(l->rows) == l->limit) {
     l->more = true;
     return false;

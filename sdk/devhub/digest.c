@@ -76,3 +76,12 @@ int dh_lfs_pointer(char out[200], const char *sha256, uint64_t size) {
   return snprintf(out, 200, "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %llu\n", sha256,
                   (unsigned long long)size);
 }
+
+uint32_t dh_crc32(uint32_t crc, const char *data, size_t size) {
+  crc = ~crc;
+  for (size_t i = 0; i < size; i++) {
+    crc ^= (unsigned char)data[i];
+    for (int k = 0; k < 8; k++) crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1)));
+  }
+  return ~crc;
+}

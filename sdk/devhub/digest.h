@@ -19,6 +19,7 @@ bool dh_git_oid(const char *kind, const void *data, size_t size, char oid[41]);
 bool dh_sha256(const void *data, size_t size, char sha256[65]);
 bool dh_hmac(const void *key, size_t key_size, const char *message, char hex[65]);
 bool dh_random(void *data, size_t size);
+uint32_t dh_crc32(uint32_t crc, const char *data, size_t size); /* of zlib; begins with 0 */
 
 /* The pointer file git keeps for an LFS object; returns its size. */
 int dh_lfs_pointer(char out[200], const char *sha256, uint64_t size);

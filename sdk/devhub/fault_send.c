@@ -1,6 +1,7 @@
 /* fault_send.c - faults on the wire: the connection is taken from libmicrohttpd and the answer written byte by byte.
  * A thread per faulted answer, bounded in number, may wait as long as the fault asks; it ends early when the client leaves or
  * the server stops. Afterwards the connection is closed, with FIN or RST. */
+#include "digest.h"
 #include "server.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -104,15 +105,6 @@ static bool send_body(struct job *j, const char *data, size_t size) {
   return !j->over;
 }
 
-static uint32_t crc32_add(uint32_t crc, const char *data, size_t size) {
-  crc = ~crc;
-  for (size_t i = 0; i < size; i++) {
-    crc ^= (unsigned char)data[i];
-    for (int k = 0; k < 8; k++) crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1)));
-  }
-  return ~crc;
-}
-
 static void little_endian(char *out, uint32_t v, size_t size) {
   for (size_t i = 0; i < size; i++) out[i] = (char)(v >> (8 * i));
 }
@@ -136,7 +128,7 @@ static void send_gzip(struct job *j) {
     block[0] = at + n == b->length;
     little_endian(block + 1, (uint32_t)n, 2);
     little_endian(block + 3, ~(uint32_t)n, 2);
-    crc = crc32_add(crc, j->block, n);
+    crc = dh_crc32(crc, j->block, n);
     if (!send_body(j, block, sizeof block) || !send_body(j, j->block, n)) return;
   }
   little_endian(tail, crc, 4);

@@ -3,7 +3,7 @@
  * blocks. URLs are decoded by this program alone, so that a path with %2F reaches its route. */
 #include "body.h"
 #include "content.h"
-#include "server.h"
+#include "model.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -213,6 +213,39 @@ static ssize_t generated_read(void *arg, uint64_t at, char *out, size_t size) {
   return (ssize_t)size;
 }
 
+struct events {
+  char *data;
+  uint64_t size;
+};
+
+/* Up to the end of the event that begins at `at`. */
+static ssize_t events_read(void *arg, uint64_t at, char *out, size_t room) {
+  const struct events *e = arg;
+  if (at >= e->size) return MHD_CONTENT_READER_END_OF_STREAM;
+  const char *from = e->data + at, *end = memmem(from, (size_t)(e->size - at), "\n\n", 2);
+  size_t n = end ? (size_t)(end - from) + 2 : (size_t)(e->size - at);
+  if (n > room) n = room;
+  memcpy(out, from, n);
+  return (ssize_t)n;
+}
+
+static void events_free(void *arg) {
+  struct events *e = arg;
+  free(e->data);
+  free(e);
+}
+
+static struct MHD_Response *events_make(struct body *b) {
+  struct events *e = malloc(sizeof *e);
+  if (!e) return NULL;
+  *e = (struct events){b->data, b->length};
+  struct MHD_Response *response =
+      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, events_read, e, events_free);
+  if (!response) free(e);
+  if (response) b->data = NULL;
+  return response;
+}
+
 static struct MHD_Response *response_make(struct body *b) {
   struct MHD_Response *response = NULL;
   if (b->kind == BODY_FILE) {
@@ -225,6 +258,8 @@ static struct MHD_Response *response_make(struct body *b) {
     size_t block = b->length < GENERATED_BLOCK ? (size_t)b->length + 1 : GENERATED_BLOCK;
     response = MHD_create_response_from_callback(b->length, block, generated_read, g, free);
     if (!response) free(g);
+  } else if (b->events && b->data) {
+    response = events_make(b);
   } else {
     char *data = b->data;
     if (data && b->first) memmove(data, data + b->first, (size_t)b->length);
@@ -431,7 +466,10 @@ bool dh_server_start(struct server *s, const struct serve_options *o) {
     return false;
   s->store = dh_store_open(o->folder);
   s->oauth = dh_oauth_new();
-  return s->store && s->oauth && key_keep(s) && daemon_start(s, ORIGIN_CDN, o) && daemon_start(s, ORIGIN_HUB, o);
+  s->jobs = dh_jobs_new();
+  pthread_mutex_init(&s->mapping_lock, NULL);
+  return s->store && s->oauth && s->jobs && key_keep(s) && daemon_start(s, ORIGIN_CDN, o) &&
+         daemon_start(s, ORIGIN_HUB, o);
 }
 
 void dh_server_stop(struct server *s) {
@@ -447,6 +485,8 @@ void dh_server_stop(struct server *s) {
   dh_log_close(&s->log);
   dh_limit_end(&s->limit);
   dh_oauth_free(s->oauth);
+  dh_jobs_free(s->jobs);
+  json_decref(s->mapping);
   dh_access_end(&s->access);
   dh_store_close(s->store);
   if (s->workers.stop_fd >= 0) close(s->workers.stop_fd);

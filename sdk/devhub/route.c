@@ -19,6 +19,7 @@ static const struct route routes[] = {
     {METHOD_POST, "/_devhub/generated", dh_control_generate, ROUTE_CONTROL, SMALL, NULL},
     {METHOD_POST, "/_devhub/commits", dh_control_commit, ROUTE_CONTROL, HUGE_BODY, NULL},
     {METHOD_POST, "/_devhub/rename", dh_control_rename, ROUTE_CONTROL, SMALL, NULL},
+    {METHOD_POST, "/_devhub/mapping", dh_control_mapping, ROUTE_CONTROL, LARGE, NULL},
     {METHOD_GET | METHOD_POST, "/_devhub/oauth", dh_control_oauth, ROUTE_CONTROL, SMALL, NULL},
     {READ, "/_devhub", dh_control_status, ROUTE_CONTROL, 0, NULL},
 
@@ -39,6 +40,7 @@ static const struct route routes[] = {
     {METHOD_POST, "/oauth/token", dh_oauth_token, ROUTE_SECRET, SMALL, NULL},
     {METHOD_POST, "/api/complete_multipart", dh_upload_complete, 0, LARGE, NULL},
     {READ, "/api/resolve-cache/{types}/{repo}/{revision}/{path}", dh_resolve_cache, REV | ROUTE_GATED, 0, NULL},
+    {READ, "/api/tasks", dh_model_tasks, 0, 0, NULL},
     {READ, "/api/{types}", dh_list, 0, 0, NULL},
     {READ, "/api/{types}/{repo}/revision/{revision}", dh_info_revision, REV, 0, NULL},
     {READ, "/api/{types}/{repo}/xet-read-token/{revision}", dh_cas_token, REV | ROUTE_GATED, 0, NULL},
@@ -106,6 +108,16 @@ static const struct route routes[] = {
     {METHOD_PUT, "/xorb-uploads/{name}", dh_cas_held, ROUTE_CDN, HUGE_BODY, NULL},
     {METHOD_PUT, "/objects/{name}/{path}", dh_upload_put, ROUTE_CDN, 0, &dh_object_stream},
     {METHOD_PUT, "/parts/{name}/{path}", dh_upload_put, ROUTE_CDN, 0, &dh_part_stream},
+
+    /* The server as an inference provider; last, as the names of providers are no fixed words. */
+    {READ, "/health", dh_model_health, 0, 0, NULL},
+    {READ, "/info", dh_model_about, 0, 0, NULL},
+    {READ, "/models/{repo}/info", dh_model_about, 0, 0, NULL},
+    {READ, "/v1/models", dh_model_list, 0, 0, NULL},
+    {READ, "/v1/models/{path}", dh_model_one, 0, 0, NULL},
+    {READ, "/media/{name}", dh_model_media, 0, 0, NULL},
+    {METHOD_POST, "/{name}/{path}", dh_model_post, 0, LARGE, NULL},
+    {METHOD_GET | METHOD_PUT, "/{name}/{path}", dh_model_job, 0, SMALL, NULL},
 };
 
 enum { SEGMENTS_MAX = 80 };

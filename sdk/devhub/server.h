@@ -23,6 +23,7 @@ struct limit {
 };
 
 struct oauth; /* oauth.c */
+struct jobs;  /* model_job.c */
 
 struct listener {
   struct server *server;
@@ -45,6 +46,9 @@ struct server {
   size_t log_bodies;                 /* how much of a JSON body a log row keeps */
   struct limit limit;
   struct oauth *oauth;
+  struct jobs *jobs;
+  pthread_mutex_t mapping_lock;
+  json_t *mapping; /* which providers serve a model, where a program said so; NULL: nowhere */
 };
 
 enum body_kind { BODY_NONE, BODY_TEXT, BODY_FILE, BODY_GENERATED };
@@ -54,6 +58,7 @@ struct body {
   int fd;     /* BODY_FILE, owned */
   uint64_t place, seed;
   uint64_t total, first, length; /* the whole, and the window of it that is sent */
+  bool events;                   /* BODY_TEXT: sent event by event, without a Content-Length */
 };
 void dh_body_free(struct body *b);
 bool dh_body_read(const struct body *b, uint64_t at, void *out, size_t size); /* `at` counts in the whole */
@@ -199,5 +204,10 @@ void dh_oauth_device(struct request *r), dh_oauth_token(struct request *r), dh_o
     dh_control_oauth(struct request *r);
 void dh_control_status(struct request *r), dh_control_log(struct request *r), dh_control_reset(struct request *r);
 void dh_control_faults(struct request *r), dh_control_blob(struct request *r), dh_control_generate(struct request *r);
-void dh_control_commit(struct request *r), dh_control_rename(struct request *r);
+void dh_control_commit(struct request *r), dh_control_rename(struct request *r), dh_control_mapping(struct request *r);
+void dh_model_post(struct request *r), dh_model_job(struct request *r), dh_model_media(struct request *r),
+    dh_model_list(struct request *r), dh_model_one(struct request *r), dh_model_health(struct request *r),
+    dh_model_about(struct request *r), dh_model_tasks(struct request *r);
+/* The providers that serve a model, for its page; task NULL: none. */
+json_t *dh_model_mapping(struct server *s, const char *repo, const char *task);
 #endif

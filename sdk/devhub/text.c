@@ -93,8 +93,7 @@ void dh_text_percent(struct text *t, const char *s, const char *keep) {
   }
 }
 
-void dh_text_base64url(struct text *t, const void *data, size_t size) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static void add_base64(struct text *t, const char digits[64], const void *data, size_t size, bool pads) {
   const unsigned char *in = data;
   for (size_t i = 0; i < size; i += 3) {
     uint32_t v = (uint32_t)in[i] << 16;
@@ -102,7 +101,16 @@ void dh_text_base64url(struct text *t, const void *data, size_t size) {
     if (i + 2 < size) v |= in[i + 2];
     size_t n = size - i >= 3 ? 4 : size - i + 1;
     for (size_t k = 0; k < n; k++) dh_text_add(t, &digits[(v >> (18 - 6 * k)) & 63], 1);
+    if (pads) dh_text_add(t, "==", 4 - n);
   }
+}
+
+void dh_text_base64url(struct text *t, const void *data, size_t size) {
+  add_base64(t, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", data, size, false);
+}
+
+void dh_text_base64(struct text *t, const void *data, size_t size) {
+  add_base64(t, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", data, size, true);
 }
 
 char *dh_text_take(struct text *t) {

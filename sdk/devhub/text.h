@@ -19,6 +19,7 @@ void dh_text_addf(struct text *t, const char *format, ...) __attribute__((format
 void dh_text_json(struct text *t, const char *s, size_t size); /* with its quotes; bytes outside UTF-8 become U+FFFD */
 void dh_text_percent(struct text *t, const char *s, const char *keep); /* unreserved characters and `keep` stay */
 void dh_text_base64url(struct text *t, const void *data, size_t size);
+void dh_text_base64(struct text *t, const void *data, size_t size); /* with padding */
 char *dh_text_take(struct text *t); /* the string, now the caller's; NULL after a failed allocation */
 void dh_text_free(struct text *t);
 
