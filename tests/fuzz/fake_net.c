@@ -20,11 +20,24 @@ static char *next_answer(void) {
   return answer;
 }
 
+/* The token goes where it belongs, in a header, and nowhere else. */
+static void check_secret(const struct hf_net_req *req) {
+  bool home = hf_url_same_origin(req->url, "https://huggingface.co") ||
+              hf_url_same_origin(req->url, "https://router.huggingface.co");
+  FUZZ_CHECK(!strstr(req->url, FAKE_NET_SECRET));
+  for (uint32_t i = 0; i < req->header_count; i++) {
+    const char *value = req->headers[i].value;
+    FUZZ_CHECK(home || !strstr(value, FAKE_NET_SECRET));
+    for (const char *s = value; *s; s++) FUZZ_CHECK((unsigned char)*s >= 0x20 && *s != 0x7f);
+  }
+}
+
 static hf_status perform(hf_call *c, void *net, const struct hf_net_req *req, struct hf_net_result *result) {
   enum { MOST = 64 };
   struct hf_kv rows[MOST];
-  char *answer = next_answer();
   (void)net;
+  check_secret(req);
+  char *answer = next_answer();
   if (!answer) return hf_host()->failf(c, HF_ENET, "the script has ended");
   char *body = strstr(answer, "\n\n"), *rest = answer;
   if (body) *body = 0, body += 2;

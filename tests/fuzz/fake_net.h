@@ -5,5 +5,8 @@
 #define HF_FAKE_NET_H
 #include "fuzz.h"
 
+/* A token of the Hub: a request that carries it anywhere but to the Hub and its router ends the program. */
+#define FAKE_NET_SECRET "hf_fuzzSecret"
+
 void fake_net_script(char *text); /* the caller's memory, until the operation has ended */
 #endif

@@ -19,6 +19,12 @@ static void remove_folder(void) {
   if (folder[0]) nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+void fuzz_remove(const char *name) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
+  nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 const char *fuzz_folder(void) {
   if (!folder[0]) {
     snprintf(folder, sizeof folder, "%s/hf-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");

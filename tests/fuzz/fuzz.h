@@ -18,6 +18,7 @@ char *fuzz_text(const uint8_t *data, size_t size); /* a copy with a NUL behind i
 const char *fuzz_folder(void);                     /* empty when the program starts */
 /* Writes the bytes to a file of the scratch folder; folders on the way are made. */
 void fuzz_file(const char *name, const void *data, size_t size);
+void fuzz_remove(const char *name); /* a file or folder of it, if it is there */
 /* The next line of a text ("a\nb"), cut off; NULL at the end. */
 char *fuzz_line(char **text);
 #define FUZZ_CHECK(x)  \

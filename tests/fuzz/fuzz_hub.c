@@ -24,7 +24,7 @@ static int32_t record(void *arg, uint32_t what, const char *json, size_t len) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!size) return 0;
-  static const struct hf_kv options[] = {{"HF_STORE", "memory:"}, {"HF_TRIES", "1"}};
+  static const struct hf_kv options[] = {{"HF_STORE", "memory:"}, {"HF_TRIES", "1"}, {"HF_TOKEN", FAKE_NET_SECRET}};
   hf_runtime *rt = fuzz_runtime(NULL);
   char *text = fuzz_text(data + 1, size - 1);
   fake_net_script(text);
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                            .flags = HF_WATCH_RUN_IN_WAIT,
                            .record = record,
                            .deadline_ms = 20000,
-                           .options = HF_TABLE_N(options, 2)};
+                           .options = HF_TABLE_N(options, 3)};
   size_t k = data[0] % HF_COUNT(operations);
   hf_op *op = hf_op_start(rt, operations[k].task, operations[k].args, &watch);
   FUZZ_CHECK(op);
