@@ -4,6 +4,7 @@
 #include "commit.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,10 @@ static const char *message_of(hf_call *c, const struct run *r) {
   return r->commits ? hf_hub_text(c, "%s (part %u)", r->k->message, r->commits + 1) : r->k->message;
 }
 
+static int32_t detail(const struct run *r) { /* of the words that the reference has without Xet only */
+  return r->k->by_xet && r->k->split ? HF_LOG_DEBUG : HF_LOG_INFO;
+}
+
 /* ".../discussions/7": its ref takes the commits that follow. */
 static hf_status follow_pull(hf_call *c, struct run *r) {
   const char *slash = r->k->pr_url ? strrchr(r->k->pr_url, '/') : NULL;
@@ -191,10 +196,16 @@ static hf_status read_answer(hf_call *c, struct run *r, const json_t *raw) {
     return hf_hub_fail(c, HF_EPROTO, NULL, "The Hub did not say which commit it made; look at %s.", k->repo.id);
   k->url = hf_host()->intern(c, url, SIZE_MAX);
   k->oid = hf_host()->intern(c, oid, SIZE_MAX);
-  if (pr && k->create_pr && !k->pr_url) k->pr_url = hf_host()->intern(c, pr, SIZE_MAX);
+  bool opened = pr && k->create_pr && !k->pr_url;
+  if (opened) k->pr_url = hf_host()->intern(c, pr, SIZE_MAX);
   k->committed = true;
   if (!k->url || !k->oid) return HF_ENOMEM;
-  return k->create_pr && !r->commits ? follow_pull(c, r) : HF_OK;
+  return opened ? follow_pull(c, r) : HF_OK;
+}
+
+/* The commit itself is to open the pull request. */
+static bool opens_pull(const struct run *r) {
+  return r->k->create_pr && !r->commits && !r->k->pr_url;
 }
 
 static hf_status post(hf_call *c, struct run *r, struct hf_hub_op *const *ops, uint32_t count, json_t **raw) {
@@ -204,8 +215,7 @@ static hf_status post(hf_call *c, struct run *r, struct hf_hub_op *const *ops, u
   hub.call = c;
   const char *url = hf_hub_api_url(&hub, &k->repo), *rev = hf_hub_quote(c, r->revision, ""),
              *message = message_of(c, r);
-  url =
-      url && rev ? hf_hub_text(c, "%s/commit/%s%s", url, rev, k->create_pr && !r->commits ? "?create_pr=1" : "") : NULL;
+  url = url && rev ? hf_hub_text(c, "%s/commit/%s%s", url, rev, opens_pull(r) ? "?create_pr=1" : "") : NULL;
   if (!url || !message) return HF_ENOMEM;
   TRY(hf_hub_commit_body(c, message, k->description, r->commits ? NULL : k->parent, ops, count, &body));
   hf_status st = hf_hub_json(
@@ -235,7 +245,7 @@ static hf_status look_whether_made(hf_call *c, struct run *r, struct hf_hub_op *
   json_t *raw = NULL;
   hub.call = c;
   TRY(hf_hub_error_keep(c, &lost));
-  if (k->create_pr && !r->commits) return lost.code;
+  if (opens_pull(r)) return lost.code;
   hf_host()->clear(c);
   int made = hf_hub_commit_was_made(&hub, &k->repo, r->revision, ops, count);
   if (made > 0 && hf_hub_info(&hub, &k->repo, r->revision, NULL, &raw) == HF_OK) {
@@ -250,7 +260,42 @@ static hf_status look_whether_made(hf_call *c, struct run *r, struct hf_hub_op *
   return hf_host()->fail(c, &lost);
 }
 
+/* With Xet the reference opens the pull request first, and commits to its ref: that can be repeated without a second one. */
+static hf_status open_pull(hf_call *c, struct run *r) {
+  static const char made_by[] =
+      "Pull Request opened with the [huggingface_hub Python library](https://huggingface.co/docs/huggingface_hub)";
+  struct hf_hub_commit *k = r->k;
+  struct hf_hub hub = *k->hub;
+  json_t *raw = NULL;
+  hub.call = c;
+  const char *api = hf_hub_api_url(&hub, &k->repo), *url = api ? hf_hub_text(c, "%s/discussions", api) : NULL;
+  json_t *body = json_pack("{s:s, s:s, s:b}", "title", k->message, "description",
+                           *k->description ? k->description : made_by, "pullRequest", 1);
+  char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+  json_decref(body);
+  hf_status st = url && text ? HF_OK : no_memory(c);
+  if (st == HF_OK)
+    st = hf_hub_json(
+        &hub,
+        &(struct hf_hub_req){
+            .method = "POST", .url = url, .type = "application/json", .body = text, .body_len = strlen(text)},
+        &raw);
+  free(text);
+  json_t *number = json_object_get(raw, "num");
+  if (st == HF_OK && !json_is_integer(number))
+    st = hf_hub_fail(c, HF_EPROTO, "ValueError", "Server did not return a git reference for the created pull request.");
+  if (st == HF_OK) {
+    bool model = !strcmp(k->repo.type, "model");
+    k->pr_url = hf_hub_text(c, "%s/%s%s%s/discussions/%lld", k->hub->endpoint, model ? "" : k->repo.type,
+                            model ? "" : "s/", k->repo.id, (long long)json_integer_value(number));
+    st = k->pr_url ? follow_pull(c, r) : HF_ENOMEM;
+  }
+  json_decref(raw);
+  return st;
+}
+
 static hf_status post_surely(hf_call *c, struct run *r, struct hf_hub_op *const *ops, uint32_t count) {
+  if (opens_pull(r) && r->k->by_xet && r->k->split) TRY(open_pull(c, r));
   for (uint32_t n = 1;; n++) {
     json_t *raw = NULL;
     struct hf_error why;
@@ -393,7 +438,7 @@ static hf_status flush(struct run *r) {
   r->regular = 0;
   if (n) qsort(r->ops, n, sizeof *r->ops, by_place);
   if (n && r->ignored)
-    hf_hub_log(r->k->hub, HF_LOG_INFO, "Skipped %u file(s) in commit (ignored by gitignore file).", r->ignored);
+    hf_hub_log(r->k->hub, detail(r), "Skipped %u file(s) in commit (ignored by gitignore file).", r->ignored);
   if (n) r->ignored = 0;
   return n && !r->k->only_send ? commit_start(r, n) : HF_OK;
 }
@@ -512,10 +557,23 @@ static uint32_t count_kind(const struct hf_hub_commit *k, uint8_t kind) {
   return n;
 }
 
+/* "Found 12,345 files to upload" */
+static void say_found(struct hf_hub_commit *k, uint32_t count) {
+  char text[32];
+  if (count < 1000)
+    snprintf(text, sizeof text, "%u", count);
+  else if (count < 1000000)
+    snprintf(text, sizeof text, "%u,%03u", count / 1000, count % 1000);
+  else
+    snprintf(text, sizeof text, "%u,%03u,%03u", count / 1000000, count / 1000 % 1000, count % 1000);
+  hf_hub_log(k->hub, HF_LOG_INFO, "Found %s files to upload", text);
+}
+
 static hf_status run_all(struct run *r) {
   struct hf_hub_commit *k = r->k;
   uint32_t adds = count_kind(k, HF_OP_ADD), known = adds ? hf_hub_hash_recall(k) : 0;
   TRY(read_special(k));
+  if (k->by_xet && k->split) say_found(k, adds);
   if (adds > HF_WINDOW && known >= adds / 2) TRY(hf_hub_compare_tree(k));
   for (uint32_t i = 0; i < k->ops.count; i++) {
     struct hf_hub_op *op = &k->ops.rows[i];
@@ -529,8 +587,7 @@ static hf_status run_all(struct run *r) {
   TRY(flush(r));
   TRY(commit_join(r));
   if (k->only_send) return HF_OK;
-  if (r->left_out)
-    hf_hub_log(k->hub, HF_LOG_INFO, "Removing %u file(s) from commit that have not changed.", r->left_out);
+  if (r->left_out) hf_hub_log(k->hub, detail(r), "Removing %u file(s) from commit that have not changed.", r->left_out);
   if (r->commits > 1) hf_hub_log(k->hub, HF_LOG_INFO, "Upload completed in %u commits.", r->commits);
   return r->commits ? HF_OK : nothing_to_do(r);
 }
@@ -560,6 +617,7 @@ static hf_status explain(struct hf_hub_commit *k, hf_status st) {
 hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
   struct run r = {.k = k, .revision = k->revision, .files_most = FILES_FIRST};
   for (uint32_t i = 0; i < GROUPS; i++) r.groups[i].run = &r;
+  k->by_xet = hf_hub_uses_xet(k->hub->call);
   TRY(hf_hub_ops_judge(k));
   r.ops = calloc(k->ops.count + 1, sizeof *r.ops);
   r.sent = calloc(k->ops.count + 1, sizeof *r.sent);
@@ -567,6 +625,12 @@ hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
   k->hashes = hf_hub_hashes_open(k->hub->call);
   hf_status st = run_all(&r);
   if (st != HF_OK) stop(&r);
+  if (st != HF_OK && k->pr_url && k->split)
+    hf_hub_log(k->hub, HF_LOG_WARNING,
+               "Upload to pull request %s did not complete. To resume into the same PR, re-run with "
+               "`revision=\"%s\"` (without `create_pr=True`). Re-running with `create_pr=True` would open a new pull "
+               "request.",
+               k->pr_url, r.revision);
   if (st != HF_OK) st = explain(k, st);
   hf_hub_hashes_close(k->hashes);
   k->hashes = NULL;

@@ -62,6 +62,7 @@ struct hf_hub_commit {
   bool create_pr, split; /* split: large ones may become several commits */
   bool card_checked;     /* README.md was judged already */
   bool only_send;        /* large files are sent, nothing is committed */
+  bool by_xet;           /* large files go by Xet: other words then, as the reference has them */
   uint32_t width;        /* files at once, 0: 8 */
   struct hf_hub_ops ops;
   struct hf_hub_hashes *hashes;   /* NULL: none */
@@ -117,6 +118,7 @@ bool hf_hub_op_unchanged(const struct hf_hub_op *); /* by digests and what the r
 hf_status hf_hub_check_card(struct hf_hub *, const char *type, const char *text, size_t len);
 
 /* ---- lfs.c, lfs_target.c ---- */
+bool hf_hub_uses_xet(hf_call *);
 /* Sends what the server lacks of at most HF_WINDOW files; first: index of the first, for progress. */
 hf_status hf_hub_lfs_send(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count, uint32_t first);
 /* Where one object goes. Strings in the arena. */

@@ -358,6 +358,8 @@ static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) 
   if (!from && !to)
     return usage(c, p.dst ? "One of SRC or DST must be a repo (hf://username/...) or bucket (hf://buckets/...) URI."
                           : "Missing destination. Provide a repo or bucket hf:// URI as DST.");
+  if (p.from.type && p.to.type && !strcmp(p.from.type, "bucket") && strcmp(p.to.type, "bucket"))
+    return hf_hub_fail(c, HF_EINVAL, "ValueError", "Bucket-to-repo copy is not supported.");
   TRY(no_buckets(c, &p.from));
   TRY(no_buckets(c, &p.to));
   if (from && to) return between(&p);

@@ -255,6 +255,12 @@ struct verdict {
   hf_status code;
 };
 
+/* The only one that the reference calls by a name. */
+static bool is_commit(const struct hf_http_req *req) {
+  const char *path = req->method && !strcmp(req->method, "POST") ? url_path(req->url) : NULL;
+  return path && !strncmp(path, "/api/", 5) && strstr(path, "/commit/");
+}
+
 static struct verdict judge(hf_call *c, const struct hf_http_req *req, const struct hf_http_resp *resp, const char *url,
                             uint32_t *wait_ms) {
   const char *code = hf_hub_header(resp, "x-error-code"), *message = hf_hub_header(resp, "x-error-message");
@@ -307,7 +313,9 @@ static struct verdict judge(hf_call *c, const struct hf_http_req *req, const str
                                         "https://huggingface.co/docs/huggingface_hub/authentication",
                                         s, url),
                             HF_ENOTFOUND};
-  if (s == 400) return (struct verdict){"BadRequestError", "\n\nBad request:", HF_EHTTP};
+  if (s == 400)
+    return (struct verdict){"BadRequestError",
+                            is_commit(req) ? "\n\nBad request for commit endpoint:" : "\n\nBad request:", HF_EHTTP};
   if (s == 403)
     return (struct verdict){
         "HfHubHTTPError",

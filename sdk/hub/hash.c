@@ -154,6 +154,6 @@ hf_status hf_hub_hash_rest(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op
   struct task t = {.k = k, .ops = ops};
   uint32_t large = 0;
   for (uint32_t i = 0; i < count; i++) large += counts(ops[i]);
-  if (large) hf_hub_log(k->hub, HF_LOG_INFO, "Computing sha256 for %u files.", large);
+  if (large && !k->by_xet) hf_hub_log(k->hub, HF_LOG_INFO, "Computing sha256 for %u files.", large);
   return hf_host()->parallel(c, count, HASH_WIDTH, rest_one, &t);
 }

@@ -266,11 +266,11 @@ static int on_xet(void *usable, const struct hf_plugin_info *info) {
   return 0;
 }
 
-static bool xet_usable(struct lfs *l) {
-  const char *named = hf_hub_setting(l->call, "HF_TRANSFER");
+bool hf_hub_uses_xet(hf_call *c) {
+  const char *named = hf_hub_setting(c, "HF_TRANSFER");
   bool usable = false;
-  if (hf_config_flag(hf_call_runtime(l->call), "HF_HUB_DISABLE_XET") || (named && !strstr(named, "xet"))) return false;
-  hf_plugin_each(hf_call_runtime(l->call), on_xet, &usable);
+  if (hf_config_flag(hf_call_runtime(c), "HF_HUB_DISABLE_XET") || (named && !strstr(named, "xet"))) return false;
+  hf_plugin_each(hf_call_runtime(c), on_xet, &usable);
   return usable;
 }
 
@@ -323,7 +323,8 @@ static uint32_t large_count(struct hf_hub_op *const *ops, uint32_t count) {
 
 static void tell_ignored(struct lfs *l, uint32_t ignored) {
   if (ignored)
-    hf_hub_log(l->k->hub, HF_LOG_INFO, "Skipped upload for %u LFS file(s) (ignored by gitignore file).", ignored);
+    hf_hub_log(l->k->hub, l->k->by_xet && l->k->split ? HF_LOG_DEBUG : HF_LOG_INFO,
+               "Skipped upload for %u LFS file(s) (ignored by gitignore file).", ignored);
 }
 
 static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, uint32_t first,
@@ -333,7 +334,7 @@ static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count
   bool done = false;
   tell_ignored(l, count - wanted);
   gather(l, ops, count, asked);
-  if (l->count && xet_usable(l)) TRY(by_xet(l, first, &done));
+  if (l->count && l->k->by_xet) TRY(by_xet(l, first, &done));
   if (done) return HF_OK;
   for (uint32_t i = 0; i < l->count; i++) {
     struct object *o = &l->objects[i];

@@ -106,7 +106,7 @@ static hf_status folder_card(struct hf_hub_commit *k, const struct hf_hub_ops *a
 }
 
 static void say_large(struct hf_hub_commit *k, uint32_t count) {
-  if (count <= 30) return;
+  if (count <= 30 || hf_hub_uses_xet(k->hub->call)) return;
   hf_hub_log(k->hub, count > 200 ? HF_LOG_WARNING : HF_LOG_INFO,
              "It seems you are trying to upload a large folder at once. This might take some time and then fail if the "
              "folder is too large. Installing `hf_xet` (`pip install hf_xet`) enables a more robust, resumable upload "

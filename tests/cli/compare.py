@@ -4,9 +4,13 @@
 compare.py --bin build/bin [--reference /path/to/hf] [--only WORD] [--every N --seed S] [--show] [--lines FILE]; HF_REFERENCE names the
 reference's hf too. Exit 1: differences, 77: the reference is not there. Command lines are in lines.txt: those marked
 "local" need no Hub, "hub" ones run against hf-devhub with a few small repos, "pair" ones against a Hub for each client: several
-commands joined by "&&", signed in, whose requests and token files are compared too. Each line starts in a folder of its own.
+commands joined by "&&", signed in, whose requests and token files are compared too. "send" ones are pairs on hubs of their own and a
+folder with things to upload; there bodies, some headers and what is left in the folder are compared as well, without Xet.
+Each line starts in a folder of its own.
 """
 import argparse
+import difflib
+import json
 import os
 import pathlib
 import re
@@ -81,7 +85,9 @@ class Pair:
     """Two hubs with the same content, one for each client; started when the first line needs them."""
 
     def __init__(self):
-        self.hubs = [Hub(options.bin, extra=["--token", f"me:{TOKEN}", "--token", "ro:hf_compare_reader_1:read"]) for _ in range(2)]
+        more = ["--token", f"me:{TOKEN}", "--token", "ro:hf_compare_reader_1:read", "--token", "me:hf_compare_expired_1:expired",
+                "--token", "me:hf_compare_fine_1:repo=me/other", "--token", "me:hf_compare_limited:read", "--log-bodies", "1MiB"]
+        self.hubs = [Hub(options.bin, extra=more) for _ in range(2)]
         for hub in self.hubs:
             fill(hub)
 
@@ -90,14 +96,72 @@ class Pair:
             hub.close()
 
 
-def session(program, hub, line):
-    """What the commands of a line print, ask for and leave in the token files."""
+def things(folder):
+    """Something of every kind that can be uploaded, or not."""
+    files = {"w/README.md": "---\nlicense: mit\n---\n# W\n", "w/a.txt": "a\n", "w/sub/b.txt": "b\n", "w/sub/deep/c.bin": "0123456789" * 2000,
+             "w/empty.txt": "", "w/big.safetensors": "x" * 300000, "g/.gitignore": "*.log\nout/\n", "g/keep.txt": "k", "g/x.log": "l",
+             "g/out/y.bin": "y" * 3000, "g/.git/config": "c", "g/.cache/huggingface/z": "z", "g/sub/.cache/huggingface/z": "z",
+             "l/real.txt": "r", "l/to/in.txt": "i", "names/a b.txt": "1", "names/\u00fc.txt": "2", "names/q?.txt": "3", "names/x%20y": "4",
+             "names/it's \"x\".txt": "5", "names/new\nline": "6", "names/tab\t": "7", "bad/README.md": "---\nlicense: [\n---\n", "bad/x.txt": "x",
+             "warn/README.md": "# No metadata\n", "d.parquet": "PAR1", "one.txt": "one\n", "tiny/t.txt": "t", "git/.git/x": "x",
+             "same/config.json": TINY["config.json"], "same/sub/a.txt": "a\n", "star[1].txt": "s", "logs/1.log": "1", "logs/2.txt": "2"}
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "none").mkdir()
+    (folder / "l/link.txt").symlink_to("real.txt")
+    (folder / "l/folder").symlink_to("to")
+    (folder / "broken").mkdir()
+    (folder / "broken/link").symlink_to("nothing")
+    (folder / "link").symlink_to("w")
+
+
+def told(row):
+    """What a request said, as far as both should say the same."""
+    path, _, query = row["path"].partition("?")
+    kept = {k: row["headers"].get(k) for k in ("accept", "content-type", "range") if row["headers"].get(k) not in (None, "*/*")}
+    if row["origin"] == "cdn":
+        query = "signed"
+    try:
+        body = [json.loads(text) for text in row.get("body", "").splitlines()]
+    except ValueError:
+        body = row.get("body")
+    return [row["method"], path, query, row["token"], row["status"], kept, body or row["body_size"]]
+
+
+def left(folder):
+    return sorted((str(p.relative_to(folder)), p.is_symlink() or (p.read_bytes() if p.is_file() else "")) for p in folder.rglob("*"))
+
+
+def without_bars(result):
+    """What docs/differences.md tells of: bars of single files, a card that is judged twice. Files at once come in any order."""
+    codes, out, err, asked, files = result
+    err = "\n".join(t for t in re.split(r"[\r\n]+", err) if not re.search(r"(: \.\.\.|B/s\])$", t))
+    rows = [r for i, r in enumerate(asked) if not (r[1] == "/api/validate-yaml" and r in asked[:i])]
+    at = [i for i, r in enumerate(rows) if r[2] == "signed" or r[1].endswith("/verify")]
+    for i, row in zip(at, sorted((rows[i] for i in at), key=json.dumps)):
+        rows[i] = row
+    return codes, out, err, rows, files
+
+
+def changes(theirs, ours):
+    """Where two lists of requests differ, long rows cut around the first difference."""
+    texts = [[json.dumps(r) for r in rows] for rows in (theirs, ours)]
+    for line in difflib.unified_diff(*texts, "reference", "ours", lineterm="", n=0):
+        if not line.startswith(("---", "+++", "@@")):
+            yield "    " + (line if len(line) < 700 else line[:500] + " ... " + line[-200:])
+
+
+def session(program, hub, line, send=False):
+    """What the commands of a line print, ask for and leave behind."""
     where = pathlib.Path(tempfile.mkdtemp(prefix="hf-compare-"))
     (where / "work").mkdir()
     hub.reset()
     codes, outs, errs = [], [], []
+    if send:
+        things(where / "work")
     for part in line.split(" && "):
-        words, extra = shlex.split(part), {"HF_TOKEN": TOKEN}
+        words, extra = shlex.split(part), {"HF_TOKEN": TOKEN, **({"HF_HUB_DISABLE_XET": "1"} if send else {})}
         while words and re.match(r"[A-Z_]+=", words[0]):
             key, value = words.pop(0).split("=", 1)
             extra[key] = value
@@ -109,17 +173,26 @@ def session(program, hub, line):
             texts.append(re.sub(r"\b[0-9a-f]{40}\b", "{commit}", normal(text.decode("utf-8", "replace"), where, hub.url)))
     files = {n: (oct(p.stat().st_mode & 0o777), p.read_text().replace(hub.url, "{hub}"))
              for n in ("token", "stored_tokens") if (p := where / "hf" / n).exists()}
-    asked = [f"{r['method']} {r['path']}" for r in hub.log() if r["path"] != "/api/agent-harnesses"]
+    rows = [r for r in hub.log() if r["path"] != "/api/agent-harnesses"]
+    asked = [f"{r['method']} {r['path']}" for r in rows]
+    if send:
+        asked = re.sub(r"\b[0-9a-f]{40}\b", "{commit}", json.dumps([told(r) for r in rows])).replace(hub.url, "{hub}")
+        asked = json.loads(asked)
+        files.update(left=left(where / "work"))
     shutil.rmtree(where, ignore_errors=True)
     return codes, "".join(outs), "".join(errs), asked, files
 
 
-def compare_pair(line, pair):
-    theirs = session(options.reference, pair.hubs[0], line)
-    ours = session(str(options.bin / "hf"), pair.hubs[1], line)
+def compare_pair(line, pair, send=False):
+    theirs = session(options.reference, pair.hubs[0], line, send)
+    ours = session(str(options.bin / "hf"), pair.hubs[1], line, send)
+    if send:
+        theirs, ours = without_bars(theirs), without_bars(ours)
     problems = [f"  {what}\n    reference {its!r}\n    ours      {mine!r}"
                 for what, mine, its in zip(("exit codes", "stdout", "stderr", "requests", "files"), ours, theirs)
-                if mine != its or options.show]
+                if (mine != its or options.show) and not (send and what == "requests")]
+    if send and theirs[3] != ours[3]:
+        problems.append("  requests\n" + "\n".join(changes(theirs[3], ours[3])))
     if problems:
         print(f"$ hf {line}\n" + "\n".join(problems))
     return bool(problems)
@@ -162,6 +235,11 @@ def main():
             if not kind or kind.startswith("#") or options.only not in text or (kind != "local" and not hub):
                 continue
             counts[0] += 1
+            if kind == "send":
+                own = Pair()
+                counts[1] += compare_pair(line, own, True)
+                own.close()
+                continue
             if kind == "pair":
                 pair = pair or Pair()
                 counts[1] += compare_pair(line, pair)
