@@ -19,7 +19,7 @@ static hf_status ready(hf_call *c, const struct hf_pv_host *h, const hf_json *an
 static const struct hf_pv_task tasks[] = {
     {.task = "text-to-image",
      .route = "/v1/{model}",
-     .body = "{prompt: $.prompt, steps?: $.num_inference_steps, guidance?: $.guidance_scale, ...}",
+     .body = "{prompt: $.prompt, ..., steps?: $.num_inference_steps, guidance?: $.guidance_scale}",
      .poll_next = ready,
      .out = HF_PV_OUT_URL,
      .out_path = "result.sample"},

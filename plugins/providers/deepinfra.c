@@ -11,15 +11,18 @@ static hf_status transcription(hf_call *c, const struct hf_pv_host *h, const hf_
   hf_json *out = h->body(h, "{}");
   if (!out || h->set(h, out, "text", h->get(answer, "text"))) return HF_ENOMEM;
   const hf_json *pieces = h->get(answer, "segments");
-  for (size_t i = 0; i < h->length(pieces, ""); i++) {
+  for (size_t i = 0, n = 0; i < h->length(pieces, ""); i++) {
     static const char *const from[] = {"text", "start", "end"}, *const to[] = {"text", "timestamp.0", "timestamp.1"};
+    char a[48], b[48];
+    snprintf(a, sizeof a, "%zu", i);
+    if (h->text(pieces, a) || !h->length(pieces, a)) continue; /* no object */
     for (size_t k = 0; k < 3; k++) {
-      char a[48], b[48];
       snprintf(a, sizeof a, "%zu.%s", i, from[k]);
-      snprintf(b, sizeof b, "chunks.%zu.%s", i, to[k]);
+      snprintf(b, sizeof b, "chunks.%zu.%s", n, to[k]);
       const hf_json *value = h->get(pieces, a);
       if (h->set(h, out, b, value ? value : h->parse(h, "null"))) return HF_EPROTO;
     }
+    n++;
   }
   *result = out;
   return HF_OK;

@@ -15,8 +15,8 @@ static const struct hf_pv_task tasks[] = {
      .stream = HF_PV_STREAM_CHAT},
     {.task = "text-to-image",
      .route = "/v1/images/generations",
-     .body = "{prompt: $.prompt, model_name: $model, steps?: $.num_inference_steps, cfg_scale?: $.guidance_scale,"
-             " width: $.width|512, height: $.height|512, ...}",
+     .body = "{prompt: $.prompt, model_name: $model, ..., steps?: $.num_inference_steps,"
+             " cfg_scale?: $.guidance_scale, width: $.width|512, height: $.height|512}",
      .out = HF_PV_OUT_B64,
      .out_path = "images.0.image"},
 };

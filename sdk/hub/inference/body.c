@@ -260,6 +260,8 @@ static void spread(struct reader *r, json_t *into) {
   json_object_foreach((json_t *)(uintptr_t)r->b->args, key,
                       v) if (!json_is_null(v) && !(r->first && is_taken(r->first, key)))
       json_object_set_new(into, key, inf_without_nulls(v));
+  json_object_foreach((json_t *)(uintptr_t)r->b->late, key, v) if (!json_is_null(v))
+      json_object_set_new(into, key, inf_without_nulls(v));
 }
 
 static bool member(struct reader *r, json_t *into) {

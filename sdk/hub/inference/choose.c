@@ -174,7 +174,11 @@ static hf_status look_up(struct inf *f, const char *url, const json_t **out) {
   snprintf(key, sizeof key, "%016llx %.560s", (unsigned long long)hash(token), url);
   json_t *json = recall(key);
   if (!json) {
-    TRY(hf_hub_json(&hub, &(struct hf_hub_req){.url = url, .tries = INF_LOOKS}, &json));
+    hf_status st = HF_OK;
+    for (uint32_t n = 1; (st = hf_hub_json(&hub, &(struct hf_hub_req){.url = url, .tries = 1}, &json)) != HF_OK; n++) {
+      const struct hf_error *e = hf_host()->error(f->c);
+      if (!e || !inf_look_again(f, n, (uint32_t)e->http_status, e->retry_after_ms)) return st;
+    }
     remember(key, json);
   }
   *out = inf_mine(f, json);

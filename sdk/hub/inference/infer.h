@@ -82,12 +82,14 @@ struct inf {
   const struct inf_task *spec;
   struct inf_answer *answer;
   json_t *args; /* what the template sees; owned */
+  json_t *late; /* of extra_body, named like an input: sent beside it; owned; NULL */
   json_t *keep; /* array: values made for hooks */
   struct inf_media media;
   const char *provider;
   const struct hf_provider *pv;
   const struct hf_pv_task *row;
   const char *model, *call_model; /* for URL and mapping; the call's own */
+  const char *body_model;         /* what extra_body names; NULL */
   const char *id;                 /* the provider's name of it */
   const char *adapter;            /* LoRA weights; NULL */
   bool is_url;                    /* the model is a URL */
@@ -111,7 +113,7 @@ json_t *inf_mine(struct inf *, json_t *new_value); /* the call frees it */
 
 /* What a template may ask for. Values are new references; NULL: not there. */
 struct inf_body {
-  const json_t *args;
+  const json_t *args, *late; /* late: NULL, or members that "..." adds whatever was taken */
   json_t *(*argument)(void *, const char *name, const json_t *value); /* NULL: as it is */
   const char *(*word)(void *, const char *name);                      /* $name */
   void *arg;
@@ -159,6 +161,8 @@ hf_status inf_post(struct inf *, const struct inf_body_bytes *,
 hf_status inf_get(struct inf *, const char *url, bool open, const json_t **answer);
 void inf_cancel_job(struct inf *, const char *url); /* tells the provider, once, best effort */
 /* A GET without any credential. */
+/* Whether a look-up that failed is tried again; waits before it says so. status 0: there was no answer. */
+bool inf_look_again(struct inf *, uint32_t n, uint32_t status, uint32_t wish_ms);
 hf_status inf_get_open(struct inf *, const char *url, uint64_t max,
                        hf_status (*on_data)(hf_call *, void *, const void *, size_t), void *arg, struct hf_http_resp *);
 hf_status inf_judge(struct inf *, const struct hf_http_req *, const struct hf_http_resp *, hf_status st);

@@ -223,7 +223,7 @@ hf_status inf_media_load(struct inf *f) {
   const char *type = hf_hub_header(&resp, "content-type");
   m->data = d.data ? d.data : "";
   m->len = d.len;
-  m->type = type && *type ? hf_host()->intern(f->c, type, strcspn(type, ";")) : inf_type_of(m->url);
+  m->type = type && *type ? type : inf_type_of(m->url);
   return HF_OK;
 }
 

@@ -37,13 +37,68 @@ static json_t *plain_names(json_t *j) {
   return out;
 }
 
-static json_t *plain(json_t *j) {
-  if (json_is_object(j)) return plain_names(j);
-  json_t *out = json_array(), *v;
+/* Members that are records themselves, by the record they are in; NULL: the outermost. */
+static const char *const inside[][2] = {
+    {NULL, "choices"},
+    {NULL, "usage"},
+    {NULL, "box"},
+    {NULL, "details"},
+    {NULL, "token"},
+    {NULL, "top_tokens"},
+    {NULL, "chunks"},
+    {"choices", "message"},
+    {"choices", "delta"},
+    {"choices", "logprobs"},
+    {"logprobs", "content"},
+    {"content", "top_logprobs"},
+    {"message", "tool_calls"},
+    {"delta", "tool_calls"},
+    {"tool_calls", "function"},
+    {"details", "tokens"},
+    {"details", "prefill"},
+    {"details", "best_of_sequences"},
+    {"details", "top_tokens"},
+    {"best_of_sequences", "tokens"},
+    {"best_of_sequences", "prefill"},
+};
+
+static json_t *plain_at(json_t *j, const char *record);
+
+static json_t *plain_members(json_t *j, const char *record) {
+  for (size_t i = 0; i < HF_COUNT(inside); i++) {
+    const char *parent = inside[i][0], *name = inside[i][1];
+    if (parent == record || (parent && record && !strcmp(parent, record))) {
+      json_t *v = json_object_get(j, name);
+      if (json_is_object(v) || json_is_array(v)) {
+        json_t *made = plain_at(json_incref(v), name);
+        if (made == v)
+          json_decref(made);
+        else
+          json_object_set_new(j, name, made);
+      }
+    }
+  }
+  return j;
+}
+
+/* Takes j; the same again when there is nothing to change in it. */
+static json_t *plain_at(json_t *j, const char *record) {
+  json_t *v;
   size_t i;
-  json_array_foreach(j, i, v) json_array_append_new(out, plain_names(json_incref(v)));
-  json_decref(j);
-  return out;
+  if (json_is_object(j)) return plain_members(plain_names(j), record);
+  json_array_foreach(j, i, v) {
+    if (!json_is_object(v)) continue;
+    json_t *made = plain_at(json_incref(v), record);
+    if (made == v)
+      json_decref(made);
+    else
+      json_array_set_new(j, i, made);
+  }
+  return j;
+}
+
+static json_t *plain(json_t *j) {
+  return plain_at(j, NULL);
 }
 
 /* Base64 of 32-bit floats, little-endian. */
@@ -93,8 +148,8 @@ static hf_status text(struct inf *f, json_t *value, json_t **out) {
 }
 
 static hf_status first(struct inf *f, json_t *value, json_t **out) {
-  json_t *one = json_is_array(value) ? json_array_get(value, 0) : value;
-  if (!json_is_object(one)) return unexpected(f, value, "a record");
+  json_t *one = json_array_get(value, 0);
+  if (!json_is_object(one)) return unexpected(f, value, "a list of records");
   json_incref(one);
   json_decref(value);
   *out = plain(one);
@@ -104,12 +159,9 @@ static hf_status first(struct inf *f, json_t *value, json_t **out) {
 static hf_status inner(struct inf *f, json_t *value, json_t **out) {
   json_t *one = json_array_get(value, 0);
   if (!json_is_array(one) && !json_is_object(one)) return unexpected(f, value, "a list");
-  if (json_is_array(one)) {
-    json_incref(one);
-    json_decref(value);
-    value = one;
-  }
-  *out = plain(value);
+  json_incref(one);
+  json_decref(value);
+  *out = plain(one);
   return HF_OK;
 }
 
@@ -120,14 +172,13 @@ hf_status inf_shape(struct inf *f, json_t *value, json_t **out) {
     case INF_INNER: return inner(f, value, out);
     case INF_VECTORS: return vectors(f, value, out);
     case INF_CHAT:
-      if (!json_is_object(value)) return unexpected(f, value, "an object");
-      break;
     case INF_OBJECT:
       if (!json_is_object(value)) return unexpected(f, value, "an object");
       value = plain(value);
       break;
     case INF_RECORD:
       if (!json_is_array(value) && *f->spec->method) return unexpected(f, value, "a list");
+      if (json_is_array(json_array_get(value, 0)) && *f->spec->method) return unexpected(f, value, "a list of records");
       value = json_is_array(value) || json_is_object(value) ? plain(value) : value;
       break;
     case INF_EITHER:
@@ -144,8 +195,8 @@ hf_status inf_shape(struct inf *f, json_t *value, json_t **out) {
 
 json_t *inf_item(struct inf *f, json_t *payload) {
   const json_t *piece = NULL;
-  if (f->spec->kind != INF_TEXT) return payload;
-  if (json_is_true(json_object_get(f->args, "details")) && json_object_get(payload, "token")) return payload;
+  if (f->spec->kind != INF_TEXT) return plain(payload);
+  if (json_is_true(json_object_get(f->args, "details")) && json_object_get(payload, "token")) return plain(payload);
   piece = inf_at(payload, "token.text");
   if (!piece) piece = inf_at(payload, "choices.0.text");
   if (!piece) piece = inf_at(payload, "choices.0.delta.content");

@@ -71,6 +71,21 @@ static hf_status check_needs(struct inf *f) {
   return HF_OK;
 }
 
+/* Members of extra_body are parameters: one that is named like the input of the task does not replace it. */
+static hf_status take_extra(struct inf *f, json_t *more) {
+  const char *key, *input = f->spec->text, *media = f->spec->media;
+  bool chat = f->spec->kind == INF_CHAT;
+  json_t *v;
+  if (chat && text_of(more, "model")) f->body_model = hf_host()->intern(f->c, text_of(more, "model"), SIZE_MAX);
+  json_object_foreach(more, key, v) {
+    if (chat && !strcmp(key, "model")) continue;
+    bool is_input = !chat && ((input && !strcmp(key, input)) || (media && !strcmp(key, media)));
+    if (is_input && !f->late) f->late = json_object();
+    if (json_object_set(is_input ? f->late : f->args, key, v)) return inf_fail(f, HF_ENOMEM, NULL, "Out of memory.");
+  }
+  return HF_OK;
+}
+
 static hf_status take_args(struct inf *f) {
   const struct inf_ask *a = f->ask;
   f->args = json_deep_copy(a->args);
@@ -83,17 +98,13 @@ static hf_status take_args(struct inf *f) {
   f->model = chat ? (client ? client : f->call_model) : (f->call_model ? f->call_model : client);
   TRY(take_media(f));
   TRY(check_needs(f));
-  json_t *more = json_object_get(f->args, "extra_body");
-  bool own_model = !chat && json_object_get(more, "model");
+  json_t *more = json_incref(json_object_get(f->args, "extra_body"));
   static const char *const not_sent[] = {"model", "stream", "headers"};
   for (size_t i = 0; i < HF_COUNT(not_sent); i++) json_object_del(f->args, not_sent[i]);
-  if (json_is_object(more)) {
-    json_incref(more);
-    json_object_update(f->args, more);
-    json_decref(more);
-  }
   json_object_del(f->args, "extra_body");
-  if (!own_model) json_object_del(f->args, "model");
+  hf_status st = take_extra(f, more);
+  json_decref(more);
+  if (st != HF_OK) return st;
   json_t *old = json_object_get(f->args, "stop_sequences");
   if (old && !json_object_get(f->args, "stop")) json_object_set(f->args, "stop", old);
   json_object_del(f->args, "stop_sequences");
@@ -159,6 +170,9 @@ static bool drop_unknown(struct inf *f) {
 }
 
 static hf_status one(struct inf *f) {
+  static const char *const first[] = {"document-question-answering", "visual-question-answering"};
+  for (size_t i = 0; i < HF_COUNT(first); i++) /* as the reference does */
+    if (!strcmp(f->spec->name, first[i])) TRY(inf_media_load(f));
   TRY(inf_choose(f));
   if (f->ask->stream && !f->row->stream)
     return inf_fail(f, HF_EINVAL, "ValueError", "%s cannot stream %s; drop --stream.", f->provider, f->spec->name);
@@ -191,6 +205,7 @@ static hf_status run(hf_call *c, hf_out *out, const struct inf_ask *ask, const c
   if (st == HF_OK) st = one(&f);
   *again = st != HF_OK && may_move_on(&f);
   json_decref(f.args);
+  json_decref(f.late);
   json_decref(f.keep);
   return st;
 }
