@@ -105,7 +105,12 @@ struct hf_watch {
    * progress wait meanwhile. NULL: nobody can be asked. */
   hf_status (*ask)(void *arg, uint32_t what, const char *prompt, char *answer, size_t room);
 };
-enum { HF_WATCH_RUN_IN_WAIT = 1 /* no thread is started: it runs inside hf_op_wait(), on the thread that waits */ };
+enum {
+  HF_WATCH_RUN_IN_WAIT = 1, /* no thread is started: it runs inside hf_op_wait(), on the thread that waits */
+  /* It runs on one of two threads that all such operations share, and holds none while it waits for the network or a while:
+   * for thousands of requests and streams at once. Its callbacks run there too, so they must not block. */
+  HF_WATCH_LIGHT = 2
+};
 /* Never NULL unless memory is out: a start that fails is an operation that has ended with the error. json_args: an
  * object; members are the task's parameters, arrays for repeated ones. */
 HF_EXPORT hf_op *hf_op_start(hf_runtime *, const char *task, const char *json_args, const struct hf_watch *);

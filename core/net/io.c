@@ -130,7 +130,10 @@ static void tell_workers(struct stack *s) {
       pthread_mutex_unlock(&s->lock);
       if (!x->done) stack_mark_dirty(x);
     }
-    if (x->waiting) pthread_cond_signal(&x->cond);
+    if (x->light != NULL)
+      x->stack->light_wake(x->light);
+    else if (x->waiting)
+      pthread_cond_signal(&x->cond);
     pthread_mutex_unlock(&x->lock);
     x = next;
   }

@@ -50,6 +50,9 @@ static void configure(struct stack *s, const struct hf_net_config *c) {
   s->per_host = c->per_host != 0 ? c->per_host : 16;
   s->rate[0] = c->rate_down;
   s->rate[1] = c->rate_up;
+  s->light_self = c->light_self;
+  s->light_park = c->light_park;
+  s->light_wake = c->light_wake;
   s->client_cert = copy(c->client_cert);
   s->client_key = copy(c->client_key);
   s->ca_file = copy(c->ca_file != NULL ? c->ca_file : getenv("SSL_CERT_FILE"));

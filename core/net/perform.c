@@ -7,7 +7,6 @@
 
 #include "stack.h"
 
-#define TICK_NS    50000000u
 #define SEND_AHEAD (2 * CHUNK_SIZE)
 #define BURST_NS   50000000u
 
@@ -20,6 +19,12 @@ struct turn { /* what the worker knows beside the exchange */
 };
 
 static void wait_tick(struct exchange *x) {
+  if (x->light != NULL) {
+    pthread_mutex_unlock(&x->lock);
+    x->stack->light_park(stack_now_ns() + LIGHT_TICK_NS);
+    pthread_mutex_lock(&x->lock);
+    return;
+  }
   x->waiting = true;
   cond_wait_tick(&x->cond, &x->lock);
   x->waiting = false;
@@ -45,7 +50,10 @@ static hf_status pace(hf_call *call, struct stack *s, int way, size_t n) {
     hf_status st = s->host->check(call);
     if (st != HF_OK) return st;
     uint64_t ns = is - now < TICK_NS ? is - now : TICK_NS;
-    nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+    if (s->light_self != NULL && s->light_self() != NULL)
+      s->light_park(now + ns);
+    else
+      nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
     now = stack_now_ns();
   }
   return HF_OK;
@@ -199,6 +207,7 @@ static struct exchange *exchange_new(struct stack *s, const struct hf_net_req *r
   x->req = req;
   atomic_init(&x->touched_ns, stack_now_ns());
   x->ahead = req->ahead != 0 ? req->ahead : 1024 * 1024;
+  x->light = s->light_self != NULL ? s->light_self() : NULL;
   return x;
 }
 

@@ -27,6 +27,22 @@ static struct slot *slot_of(struct stack *s, uint64_t host) {
   return free_one;
 }
 
+struct slot_waiter {
+  void *light;
+  struct slot_waiter *next;
+};
+
+/* With the lock held, which is released meanwhile. */
+static void wait_lightly(struct stack *s) {
+  struct slot_waiter me = {s->light_self(), s->slot_waiters}, **at = &s->slot_waiters;
+  s->slot_waiters = &me;
+  pthread_mutex_unlock(&s->lock);
+  s->light_park(stack_now_ns() + LIGHT_TICK_NS);
+  pthread_mutex_lock(&s->lock);
+  while (*at != &me) at = &(*at)->next;
+  *at = me.next;
+}
+
 hf_status slot_take(hf_call *call, struct stack *s, const char *url, struct slot **out) {
   hf_status st = HF_OK;
   *out = NULL;
@@ -35,7 +51,10 @@ hf_status slot_take(hf_call *call, struct stack *s, const char *url, struct slot
   struct slot *slot = slot_of(s, host);
   if (slot != NULL) slot->users++;
   while (slot != NULL && slot->busy >= s->per_host) {
-    cond_wait_tick(&s->slot_free, &s->lock);
+    if (s->light_self != NULL && s->light_self() != NULL)
+      wait_lightly(s);
+    else
+      cond_wait_tick(&s->slot_free, &s->lock);
     pthread_mutex_unlock(&s->lock);
     st = s->host->check(call);
     pthread_mutex_lock(&s->lock);
@@ -54,5 +73,6 @@ void slot_give(struct stack *s, struct slot *slot) {
   slot->busy--;
   slot->users--;
   pthread_cond_broadcast(&s->slot_free);
+  for (struct slot_waiter *w = s->slot_waiters; w != NULL; w = w->next) s->light_wake(w->light);
   pthread_mutex_unlock(&s->lock);
 }

@@ -9,7 +9,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define TICK_NS          50000000u /* how often the clock is looked at while a worker waits */
+#define TICK_NS          50000000u  /* how often the clock is looked at while a worker waits */
+#define LIGHT_TICK_NS    100000000u /* the same of one among thousands */
 #define CHUNK_SIZE       ((size_t)256 * 1024)
 #define HEADER_LINE_MAX  ((size_t)64 * 1024)
 #define HEADER_BYTES_MAX ((size_t)1024 * 1024)
@@ -41,6 +42,9 @@ struct trust;
 struct stack {
   const struct hf_host *host;
   uint32_t flags, stall_ms, connect_ms, per_host;
+  void *(*light_self)(void);
+  void (*light_park)(uint64_t until_ns);
+  void (*light_wake)(void *self);
   char *client_cert, *client_key, *ca_file;
   struct proxy_rules *proxies;
   struct trust *trust;      /* NULL: libcurl's TLS library is not OpenSSL, its own store is used */
@@ -63,6 +67,7 @@ struct stack {
   uint32_t idle_chunk_count;
   struct slot slots[SLOT_HOSTS];
   pthread_cond_t slot_free;
+  struct slot_waiter *slot_waiters; /* light ones */
 };
 
 enum { MAIL_START = 1, MAIL_RESUME_RECV = 2, MAIL_RESUME_SEND = 4, MAIL_END = 8 };
@@ -95,6 +100,7 @@ struct exchange {
   pthread_mutex_t lock; /* the rest */
   pthread_cond_t cond;
   bool waiting; /* the worker sleeps in cond */
+  void *light;  /* the worker is a light operation: it parks instead; set once */
   bool head_ready, done;
   bool recv_paused, send_paused, send_end;
   struct chunk_queue in, out;

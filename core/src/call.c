@@ -3,7 +3,7 @@
  * when jobs end after the branch that started them. */
 #include <time.h>
 
-#include "call.h"
+#include "light.h"
 
 struct call_box {
   struct hf_call call;
@@ -150,17 +150,27 @@ static void wake_sleeper(void *arg) {
   pthread_mutex_unlock(&s->lock);
 }
 
+static hf_status sleep_lightly(hf_call *call, uint64_t until) {
+  hf_hook *hook;
+  hf_status st = hf_call_on_cancel(call, hf_light_wake, hf_light_self(), &hook);
+  if (st != HF_OK) return st;
+  while (hf_now_ns() < until && (st = hf_call_check(call)) == HF_OK) hf_light_park(until);
+  hf_call_off_cancel(hook);
+  return st == HF_OK ? hf_call_check(call) : st;
+}
+
 hf_status hf_call_sleep(hf_call *call, uint64_t ms) {
   TRY(hf_call_check(call));
   if (!ms) return HF_OK;
+  if (ms > UINT64_MAX / 2000000) ms = UINT64_MAX / 2000000;
+  uint64_t until = hf_now_ns() + ms * 1000000;
+  if (hf_light_self()) return sleep_lightly(call, until);
   struct sleeper s = {.lock = PTHREAD_MUTEX_INITIALIZER};
   pthread_condattr_t attr;
   pthread_condattr_init(&attr);
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
   pthread_cond_init(&s.cond, &attr);
   pthread_condattr_destroy(&attr);
-  if (ms > UINT64_MAX / 2000000) ms = UINT64_MAX / 2000000;
-  uint64_t until = hf_now_ns() + ms * 1000000;
   struct timespec at = {.tv_sec = (time_t)(until / 1000000000u), .tv_nsec = (long)(until % 1000000000u)};
   hf_hook *hook;
   hf_status st = hf_call_on_cancel(call, wake_sleeper, &s, &hook);

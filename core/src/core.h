@@ -110,6 +110,7 @@ struct hf_runtime {
   struct hf_config *config;
   struct hf_registry *registry; /* plugins and tasks */
   struct hf_work *work;         /* its threads start with the first job */
+  struct hf_light *light;       /* the same */
   struct hf_budget *budget;
   struct hf_netstack *net;      /* http.c; loaded at the first request or digest */
   struct hf_trace *trace;

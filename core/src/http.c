@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "http.h"
+#include "light.h"
 
 #define TRIES_MAX           1000u /* whatever progress there is */
 #define PATIENCE_MAX_MS     3600000u
@@ -130,8 +131,6 @@ static hf_status find_way(struct http *h) {
   return HF_OK;
 }
 
-static _Thread_local uint32_t running; /* exchanges of this thread: callbacks may start further ones */
-
 static hf_status exchange(struct http *h, bool *again) {
   const struct hf_net *net;
   void *stack;
@@ -154,9 +153,11 @@ static hf_status exchange(struct http *h, bool *again) {
     if (is_bulk(h)) r.flags |= HF_NETREQ_BULK, r.ahead = AHEAD_BULK;
     set_body(h, &r);
     set_times(h, &r);
-    if (running++ > 0) r.flags |= HF_NETREQ_NESTED;
+    uint32_t *running = hf_light_nesting(); /* exchanges of this thread: callbacks may start further ones */
+    if (*running > 0 || h->req.flags & HF_HTTP_PATIENT) r.flags |= HF_NETREQ_NESTED;
+    ++*running;
     st = net->perform(h->call, stack, &r, &result);
-    running--;
+    --*running;
     h->wire += result.received;
     if (st == HF_OK) {
       st = http_body_end(h);

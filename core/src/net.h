@@ -20,6 +20,10 @@ struct hf_net_config {
   uint32_t connect_ms;
   uint32_t per_host;           /* connections to one host, default 16 */
   uint64_t rate_down, rate_up; /* bytes per second in all, 0: no limit */
+  /* The light operation that calls (NULL: a thread of its own does), its wait until woken or a time, and waking it. */
+  void *(*light_self)(void);
+  void (*light_park)(uint64_t until_ns);
+  void (*light_wake)(void *self);
 };
 enum { HF_NET_INSECURE = 1, HF_NET_NO_HTTP2 = 2 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "light.h"
 #include "netstack.h"
 #include "registry.h"
 #include "url.h"
@@ -114,6 +115,9 @@ static hf_status open_stack(hf_call *call, struct hf_netstack *ns) {
       .per_host = (uint32_t)(amount(rt, "HF_CONNECTIONS") & 0xffff),
       .rate_down = amount(rt, "HF_RATE_DOWN"),
       .rate_up = amount(rt, "HF_RATE_UP"),
+      .light_self = hf_light_self,
+      .light_park = hf_light_park,
+      .light_wake = hf_light_wake,
   };
   if (hf_config_flag(rt, "HF_INSECURE")) c.flags |= HF_NET_INSECURE;
   if (hf_config_flag(rt, "HF_NO_HTTP2")) c.flags |= HF_NET_NO_HTTP2;

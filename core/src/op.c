@@ -4,7 +4,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "call.h"
+#include "light.h"
+
+#define LOOK_NS 10000000u /* how often a light operation looks whether another one has ended */
 
 struct hf_op {
   hf_runtime *rt;
@@ -202,7 +204,10 @@ static hf_op *start(hf_op *op, hf_status (*fn)(hf_call *, void *), void *arg) {
   list_add(op->rt->ops, op);
   hf_status st = set_options(op);
   if (st == HF_OK && op->watch.flags & HF_WATCH_RUN_IN_WAIT) return op;
-  if (st == HF_OK) st = hf_work_add(op->rt->work, &op->job);
+  if (st == HF_OK && op->watch.flags & HF_WATCH_LIGHT)
+    st = hf_light_add(op->rt->light, &op->job);
+  else if (st == HF_OK)
+    st = hf_work_add(op->rt->work, &op->job);
   if (st != HF_OK) end(op, st);
   return op;
 }
@@ -241,7 +246,15 @@ hf_status hf_op_wait(hf_op *op) {
     run(op);
     pthread_mutex_lock(&op->lock);
   }
-  while (op->state != ENDED) pthread_cond_wait(&op->ended, &op->lock);
+  while (op->state != ENDED) {
+    if (!hf_light_self()) {
+      pthread_cond_wait(&op->ended, &op->lock);
+      continue;
+    }
+    pthread_mutex_unlock(&op->lock); /* what we wait for may need our thread */
+    hf_light_park(hf_now_ns() + LOOK_NS);
+    pthread_mutex_lock(&op->lock);
+  }
   pthread_mutex_unlock(&op->lock);
   return op->result;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "call.h"
+#include "light.h"
 
 static _Thread_local char problem[512];
 static const char shipped[] = HF_VERSION; /* lies in the file that this code is part of */
@@ -81,8 +81,9 @@ static hf_status make_parts(hf_runtime *rt, const struct hf_runtime_opts *opts) 
   log_complaints(rt);
   rt->watcher = hf_watcher_new();
   rt->ops = hf_ops_new();
+  rt->light = hf_light_new();
   rt->budget = hf_budget_new((uint64_t)hf_config_int(rt, "HF_MEMORY", 48 << 20));
-  if (!rt->watcher || !rt->ops || !rt->budget) return HF_ENOMEM;
+  if (!rt->watcher || !rt->ops || !rt->light || !rt->budget) return HF_ENOMEM;
   TRY(hf_work_open(rt, &rt->work));
   rt->libdir = find_libdir(opts->argv0);
   TRY(hf_registry_open(rt, opts, &rt->registry));
@@ -117,6 +118,7 @@ hf_status hf_runtime_new(const struct hf_runtime_opts *given, hf_runtime **out) 
 void hf_runtime_free(hf_runtime *rt) {
   if (!rt) return;
   hf_ops_free(rt->ops);
+  hf_light_free(rt->light);
   hf_work_close(rt->work);
   hf_watcher_free(rt->watcher);
   if (rt->registry) hf_registry_close(rt->registry);

@@ -69,7 +69,8 @@ enum {
   HF_HTTP_WHOLE_OK = 8,    /* ranged dst: accept a 200 and drop what precedes dst_off */
   HF_HTTP_BARE = 16,       /* only the given headers: no user agent, no defaults, no credentials */
   HF_HTTP_NO_DECODE = 32,  /* ask for identity encoding and do not decompress (dst implies it) */
-  HF_HTTP_BARE_PART = 64   /* since 1.1; ranged dst: an answer without Content-Range is the range, if it is as long */
+  HF_HTTP_BARE_PART = 64,  /* since 1.1; ranged dst: an answer without Content-Range is the range, if it is as long */
+  HF_HTTP_PATIENT = 128    /* since 1.1; an answer that is long in coming or never ends: not counted among a host's connections */
 };
 struct hf_http_resp {
   uint32_t struct_size;

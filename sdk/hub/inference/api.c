@@ -205,9 +205,9 @@ static hf_op *start(hf_runtime *rt, const char *task, const char *args, const st
     const struct hf_watch *w = j->opts.watch;
     memcpy(&watch, w, w->struct_size < sizeof watch ? w->struct_size : sizeof watch);
     watch.struct_size = sizeof watch;
-  } else if (wait) {
-    watch.flags = HF_WATCH_RUN_IN_WAIT;
   }
+  if (!j->opts.watch && wait) watch.flags = HF_WATCH_RUN_IN_WAIT;
+  if (!wait) watch.flags |= HF_WATCH_LIGHT;
   return hf_op_start_fn(rt, run, j, &watch);
 }
 

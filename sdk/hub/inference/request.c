@@ -59,7 +59,7 @@ static const char *word(void *arg, const char *name) {
   struct inf *f = arg;
   if (!strcmp(name, "model")) return f->id;
   if (!strcmp(name, "version")) return version_of(f->id);
-  if (!strcmp(name, "call_model")) return f->call_model;
+  if (!strcmp(name, "call_model")) return f->body_model ? f->body_model : f->call_model;
   if (!f->adapter) return NULL;
   if (!strcmp(name, "lora_repo")) return hf_hub_text(f->c, INF_HUB_HOST "/%s", f->model);
   if (strcmp(name, "lora")) return NULL;
@@ -71,6 +71,7 @@ static const char *word(void *arg, const char *name) {
 static bool only_media(const struct inf *f) {
   const char *key;
   json_t *v;
+  if (f->late) return false;
   json_object_foreach(f->args, key, v) if (!json_is_null(v) && strcmp(key, f->media.name)) return false;
   return true;
 }
@@ -146,6 +147,7 @@ hf_status inf_make_body(struct inf *f, struct inf_body_bytes *out) {
   if (f->row->form == HF_PV_RAW_OR_JSON && f->media.name && only_media(f)) return raw(f, out);
   if (!f->row->body) return inf_fail(f, HF_EABI, NULL, "The row %s of %s has no body.", f->row->task, f->provider);
   struct inf_body b = {.args = f->args,
+                       .late = f->late,
                        .argument = argument,
                        .word = word,
                        .arg = f,
@@ -220,6 +222,8 @@ static hf_status post_headers(struct inf *f, struct headers *h, const char *type
   put(h, "x-amzn-trace-id", trace);
   TRY(put_key(f, h));
   if (to_picture(f->spec->name)) put(h, "accept", "image/png");
+  for (uint32_t i = 0; i < f->ask->headers.count; i++)
+    put(h, kv(&f->ask->headers, i)->key, kv(&f->ask->headers, i)->value);
   if (f->ask->bill_to) {
     bool hf = f->routed || f->pv->flags & HF_PV_HUB_MODELS;
     if (hf && (!f->is_url || inf_hf_host(f->id)))
@@ -227,8 +231,6 @@ static hf_status post_headers(struct inf *f, struct headers *h, const char *type
     else
       hf_host()->log(f->c, HF_LOG_WARNING, "--bill-to is not sent: the request does not go through Hugging Face.");
   }
-  for (uint32_t i = 0; i < f->ask->headers.count; i++)
-    put(h, kv(&f->ask->headers, i)->key, kv(&f->ask->headers, i)->value);
   for (uint32_t i = 0; !f->is_url && i < f->pv->headers.count; i++)
     put(h, kv(&f->pv->headers, i)->key, kv(&f->pv->headers, i)->value);
   bool typed = false;
@@ -341,20 +343,26 @@ static hf_status offline(struct inf *f, const char *url) {
                      url);
 }
 
+/* Retry-After in milliseconds: seconds, or a second where it is a date or something else. 0: not there. */
+static uint32_t retry_after_ms(const struct hf_http_resp *resp) {
+  const char *after = hf_hub_header(resp, "retry-after");
+  char *end;
+  if (!after) return 0;
+  unsigned long s = strtoul(after, &end, 10);
+  if (end == after || *end) return 1000;
+  return s > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)s * 1000;
+}
+
 /* How long to wait before the POST goes once more; false: it may have been taken, or the wait is too long to sit through. */
 static bool once_more(struct inf *f, const struct hf_http_resp *resp, hf_status st, uint32_t n, uint32_t *wait_ms) {
   const struct hf_error *e = hf_host()->error(f->c);
-  const char *after = hf_hub_header(resp, "retry-after");
   *wait_ms = 0;
   if (n >= INF_TRIES || hf_host()->check(f->c) != HF_OK) return false;
   if (st != HF_OK) return hf_hub_error_is(e, "ConnectError") || hf_hub_error_is(e, "ConnectTimeout");
   if (resp->status != 429 && resp->status != 503) return false;
-  if (!after) return !(resp->status == 429 && hf_hub_header(resp, "ratelimit"));
-  char *end;
-  unsigned long s = strtoul(after, &end, 10);
-  if (end == after || *end) s = 1;
-  *wait_ms = (uint32_t)(s <= INF_PATIENCE_S ? s : 0) * 1000;
-  return s <= INF_PATIENCE_S;
+  if (!hf_hub_header(resp, "retry-after")) return !(resp->status == 429 && hf_hub_header(resp, "ratelimit"));
+  *wait_ms = retry_after_ms(resp);
+  return *wait_ms <= INF_PATIENCE_S * 1000;
 }
 
 hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
@@ -364,7 +372,7 @@ hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
   TRY(offline(f, f->url));
   TRY(post_headers(f, &h, b->type));
   struct hf_http_req req = {.struct_size = sizeof req,
-                            .flags = HF_HTTP_ANY_STATUS | HF_HTTP_NO_AUTH,
+                            .flags = HF_HTTP_ANY_STATUS | HF_HTTP_NO_AUTH | HF_HTTP_PATIENT,
                             .method = "POST",
                             .url = f->url,
                             .headers = HF_TABLE_N(h.row, h.n),
@@ -390,6 +398,42 @@ hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
   }
 }
 
+bool inf_look_again(struct inf *f, uint32_t n, uint32_t status, uint32_t wish_ms) {
+  const struct hf_error *e = hf_host()->error(f->c);
+  bool passes = status ? status == 429 || (status >= 502 && status <= 504) : e && e->retryable;
+  if (!passes || n >= INF_LOOKS || wish_ms > INF_PATIENCE_S * 1000 || hf_host()->check(f->c) != HF_OK) return false;
+  hf_host()->log(f->c, HF_LOG_INFO, "%s: it is asked once more.", e ? e->message : "The server is busy");
+  hf_host()->clear(f->c);
+  return hf_host()->backoff(f->c, n, wish_ms) == HF_OK;
+}
+
+struct reader {
+  hf_status (*on_data)(hf_call *, void *, const void *, size_t);
+  void *arg;
+  bool begun;
+};
+
+static hf_status read_on(hf_call *c, void *arg, const void *data, size_t len) {
+  struct reader *r = arg;
+  r->begun = true;
+  return r->on_data(c, r->arg, data, len);
+}
+
+/* A GET, repeated where that does no harm: not once bytes went to the caller. */
+static hf_status look(struct inf *f, const struct hf_http_req *asked, struct hf_http_resp *resp) {
+  struct hf_http_req req = *asked;
+  struct reader r = {asked->on_data, asked->on_data_arg, false};
+  req.tries = 1;
+  if (r.on_data) req.on_data = read_on, req.on_data_arg = &r;
+  for (uint32_t n = 1;; n++) {
+    *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
+    hf_status st = hf_host()->http(f->c, &req, resp);
+    if (st == HF_OK && resp->status < 400) return st;
+    if (r.begun || !inf_look_again(f, n, st == HF_OK ? resp->status : 0, retry_after_ms(resp)))
+      return inf_judge(f, &req, resp, st);
+  }
+}
+
 hf_status inf_get(struct inf *f, const char *url, bool open, const json_t **answer) {
   struct headers h = {.n = 0};
   struct hf_http_resp resp = {.struct_size = sizeof resp};
@@ -401,9 +445,8 @@ hf_status inf_get(struct inf *f, const char *url, bool open, const json_t **answ
                             .url = url,
                             .headers = HF_TABLE_N(h.row, h.n),
                             .max_body = INF_JSON_MAX,
-                            .tries = INF_LOOKS,
                             .max_redirects = 5};
-  TRY(inf_judge(f, &req, &resp, hf_host()->http(f->c, &req, &resp)));
+  TRY(look(f, &req, &resp));
   return inf_parse(f, resp.body, resp.body_len, url, answer);
 }
 
@@ -448,10 +491,8 @@ hf_status inf_get_open(struct inf *f, const char *url, uint64_t max,
                             .on_data = on_data,
                             .on_data_arg = arg,
                             .max_body = max,
-                            .tries = INF_LOOKS,
                             .max_redirects = 10};
-  *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
-  return inf_judge(f, &req, resp, hf_host()->http(f->c, &req, resp));
+  return look(f, &req, resp);
 }
 
 hf_status inf_parse(struct inf *f, const char *text, size_t len, const char *what, const json_t **out) {
