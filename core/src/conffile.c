@@ -36,7 +36,7 @@ static char *unquote(char *s) {
 
 struct place {
   const char *path;
-  char section[64];
+  char section[300]; /* a host name may be long */
   unsigned line;
 };
 
@@ -54,7 +54,7 @@ static void read_line(const struct hf_conf_reader *r, struct place *at, char *li
     return;
   }
   char *equal = strchr(line, '=');
-  char key[160];
+  char key[480];
   if (equal) *equal = 0;
   int len = snprintf(key, sizeof key, "%s%s%s", at->section, at->section[0] ? "." : "", trim(line));
   if (!equal || !*trim(line) || len < 0 || (size_t)len >= sizeof key)

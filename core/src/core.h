@@ -219,6 +219,7 @@ struct hf_trace_row {
   const char *method, *url; /* logical URL */
   const char *connect;      /* URL that was connected to, NULL: the same */
   const char *error;        /* NULL: none */
+  const char *key;          /* where the secret that went along came from; NULL: none, or not known */
   uint64_t bytes;
   uint32_t status, attempt;
   double ms;

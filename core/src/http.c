@@ -109,6 +109,7 @@ static void trace(struct http *h, const struct hf_net_result *result, hf_status 
                                     .method = h->method,
                                     .url = h->url,
                                     .connect = hf_url_same_origin(h->url, h->connect) ? NULL : h->connect,
+                                    .key = h->secret_from,
                                     .error = st >= 0     ? NULL
                                              : e != NULL ? e->message
                                                          : hf_status_name(st),

@@ -29,6 +29,7 @@ struct http {
   const char *url, *connect; /* logical and physical */
   bool with_body;            /* the request's body goes along (it does not after a 303) */
   bool trusted_way;          /* what the caller gave may travel to `connect`, secrets too */
+  const char *secret_from;   /* where the secret of this hop came from; NULL: it has none, or that is not known */
   char range[64];
   uint64_t body_at; /* bytes of the source that were taken for this exchange */
 

@@ -215,6 +215,9 @@ hf_status http_request_headers(struct http *h, struct hf_kv **rows, uint32_t *n)
     drop(&r, "range");
     add(&r, "range", h->range);
   }
+  h->secret_from = NULL;
+  if (h->trusted_way && hf_url_same_origin(h->req.url, h->url)) h->secret_from = h->req.secret_from;
+  if (h->secret_from == NULL && has(&r, "authorization")) h->secret_from = hf_host()->option(h->call, "HF_TOKEN_FROM");
   *n = r.n;
   return HF_OK;
 }

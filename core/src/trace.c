@@ -81,6 +81,7 @@ void hf_trace_request(hf_runtime *rt, const struct hf_trace_row *row) {
   hf_text_addf(&b, ",\"status\":%u,\"bytes\":%llu,\"attempt\":%u,\"ms\":%.1f", (unsigned)row->status,
                (unsigned long long)row->bytes, (unsigned)row->attempt, row->ms);
   if (row->connect != NULL) add_origin(&b, row->connect);
+  if (row->key != NULL) add_text(&b, "key", row->key);
   if (row->error != NULL) add_text(&b, "error", row->error);
   hf_text_add(&b, "}\n", 2);
   if (!b.failed) {

@@ -70,14 +70,14 @@ hf_status hf_token_find(struct hf_hub *hub, const char **token, enum hf_token_fr
   return HF_OK;
 }
 
-hf_status hf_hub_token(struct hf_hub *hub, const char **token) {
+static hf_status token_of(struct hf_hub *hub, const char **token, enum hf_token_from *from) {
   hf_call *c = hub->call;
-  enum hf_token_from from;
   *token = NULL;
+  *from = HF_TOKEN_GIVEN;
   if (hub->token)
     *token = *hub->token ? hub->token : NULL;
   else if (!hf_hub_flag(c, "HF_HUB_DISABLE_IMPLICIT_TOKEN"))
-    TRY(hf_token_find(hub, token, &from));
+    TRY(hf_token_find(hub, token, from));
   for (const char *s = *token; s && *s; s++)
     if ((unsigned char)*s < 0x20 || *s == 0x7f)
       return hf_hub_fail(c, HF_EINVAL, "ValueError",
@@ -85,9 +85,27 @@ hf_status hf_hub_token(struct hf_hub *hub, const char **token) {
   return HF_OK;
 }
 
+hf_status hf_hub_token(struct hf_hub *hub, const char **token) {
+  enum hf_token_from from;
+  return token_of(hub, token, &from);
+}
+
+hf_status hf_hub_token_origin(struct hf_hub *hub, const char **token, const char **origin) {
+  static const char *const names[] = {[HF_TOKEN_NONE] = NULL,
+                                      [HF_TOKEN_GIVEN] = "given for the call",
+                                      [HF_TOKEN_OIDC] = "exchanged identity",
+                                      [HF_TOKEN_ENVIRONMENT] = "environment HF_TOKEN",
+                                      [HF_TOKEN_FILE] = "saved token"};
+  enum hf_token_from from;
+  TRY(token_of(hub, token, &from));
+  *origin = *token ? names[from] : NULL;
+  return HF_OK;
+}
+
 hf_status hf_hub_credentials(struct hf_hub *hub) {
-  const char *token;
-  TRY(hf_hub_token(hub, &token));
+  const char *token, *origin;
+  TRY(hf_hub_token_origin(hub, &token, &origin));
+  if (origin) TRY(hf_call_option(hub->call, "HF_TOKEN_FROM", origin));
   const char *value = token ? hf_hub_text(hub->call, "Bearer %s", token) : NULL;
   if (token && !value) return HF_ENOMEM;
   TRY(hf_call_credential(hub->call, hub->endpoint, "authorization", value));

@@ -29,12 +29,26 @@ hf_status hf_tokens_load(struct hf_hub *, json_t **all);
 /* Reads, lets fn change, writes when fn says HF_OK (HF_PENDING: leave it, no error); no other process changes it
  * meanwhile. `shared`: hold the lock that Python's client takes for a refresh. */
 hf_status hf_tokens_change(struct hf_hub *, bool shared, hf_status (*fn)(struct hf_hub *, void *, json_t *all), void *);
+/* The same for another file of that form; path NULL: out of memory. */
+hf_status hf_secrets_load(struct hf_hub *, const char *path, json_t **all);
+hf_status hf_secrets_change(struct hf_hub *, const char *path, bool shared,
+                            hf_status (*fn)(struct hf_hub *, void *, json_t *all), void *);
 /* Whole or not at all, mode 600, in a folder of mode 700. */
 hf_status hf_secret_write(hf_call *, const char *path, const char *text, size_t len);
 /* Not there is fine. */
 hf_status hf_secret_remove(hf_call *, const char *path);
 /* A name as a section of that file can have it: control characters become blanks. */
 const char *hf_tokens_name(hf_call *, const char *name);
+
+/* ---- provider_keys.c: keys of inference providers ------------------------------------------------------------------------ */
+
+/* The stored key of a provider; NULL: none. */
+hf_status hf_provider_key(struct hf_hub *, const char *provider, const char **key);
+/* Asks at the terminal, else reads stdin's first line. */
+hf_status hf_provider_login(struct hf_hub *, const char *provider);
+hf_status hf_provider_logout(struct hf_hub *, const char *provider); /* "all": every one */
+/* fn once for each stored key, by name. */
+hf_status hf_provider_each(struct hf_hub *, hf_status (*fn)(void *, const char *provider), void *);
 
 /* ---- oauth.c: the server's sign-in routes ------------------------------------------------------------------------------ */
 

@@ -323,9 +323,14 @@ static hf_status run_login(hf_call *c, void *state, const hf_args *args, hf_out 
   struct hf_hub hub;
   struct login l = {.git = given(args, "add_to_git_credential")};
   const char *token = hf_host()->arg_str(args, "token", 0);
+  const char *provider = hf_host()->arg_str(args, "provider", 0);
   bool force = given(args, "force");
   (void)state;
   TRY(hf_hub_begin(&hub, c, out, NULL, NULL, false));
+  if (provider && token)
+    return hf_hub_fail(c, HF_EINVAL, "UsageError",
+                       "A provider's key is not taken from the command line: paste it when asked, or pipe it in.");
+  if (provider) return hf_provider_login(&hub, provider);
   if (token) {
     if (!l.git)
       hf_hub_log(
@@ -382,10 +387,11 @@ static hf_status forget_all(struct hf_hub *hub) {
 
 static hf_status run_logout(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   struct hf_hub hub;
-  const char *name = hf_host()->arg_str(args, "token_name", 0);
+  const char *name = hf_host()->arg_str(args, "token_name", 0), *provider = hf_host()->arg_str(args, "provider", 0);
   json_t *all;
   (void)state;
   TRY(hf_hub_begin(&hub, c, out, NULL, NULL, false));
+  if (provider) return hf_provider_logout(&hub, provider);
   TRY(hf_tokens_load(&hub, &all));
   bool known = json_object_size(all) || hf_token_environment(c) || hf_token_active(c);
   json_decref(all);
@@ -531,7 +537,7 @@ static hf_status items(hf_call *c, hf_out *out, const struct listed *rows, size_
       json_object_set_new(item, "expires", *rows[i].expires ? json_string(rows[i].expires) : json_null());
     TRY(hf_hub_record(out, c, HF_OUT_ITEM, item));
   }
-  return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
+  return HF_OK;
 }
 
 static hf_status show(struct hf_hub *hub, json_t *all, const char *current) {
@@ -562,6 +568,26 @@ static hf_status show(struct hf_hub *hub, json_t *all, const char *current) {
   return HF_OK;
 }
 
+/* Keys of inference providers, below the tokens; nothing of a key is shown. */
+struct keys {
+  hf_call *c;
+  hf_out *out;
+  bool human;
+  size_t count;
+};
+
+static hf_status show_key(void *arg, const char *provider) {
+  struct keys *k = arg;
+  k->count++;
+  if (!k->human)
+    return hf_hub_record(
+        k->out, k->c, HF_OUT_ITEM,
+        json_pack("{s:s, s:s, s:b, s:s}", "name", provider, "token", "****", "active", 1, "type", "provider"));
+  if (k->count == 1)
+    TRY(hf_hub_say(k->out, k->c, HF_OUT_RAW, "\nkeys of inference providers\n---------------------------"));
+  return hf_hub_say(k->out, k->c, HF_OUT_RAW, hf_hub_text(k->c, "%s ****", provider));
+}
+
 static hf_status run_list(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   struct hf_hub hub;
   const char *token;
@@ -580,7 +606,9 @@ static hf_status run_list(hf_call *c, void *state, const hf_args *args, hf_out *
   } else {
     hf_hub_log(&hub, HF_LOG_INFO, "No access tokens found.");
   }
-  if (st == HF_OK && !json_object_size(all) && output_is(c, "json"))
+  struct keys keys = {.c = c, .out = out, .human = output_is(c, "human") || output_is(c, "agent")};
+  if (st == HF_OK) st = hf_provider_each(&hub, show_key, &keys);
+  if (st == HF_OK && !keys.human && (json_object_size(all) || keys.count || output_is(c, "json")))
     st = hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
   json_decref(all);
   return st;
@@ -606,9 +634,15 @@ static const struct hf_param login_params[] = {
      .help = "Log in again although a token is there.",
      .type = HF_P_BOOL,
      .deflt = "false",
-     .flags = HF_PF_TRISTATE}};
+     .flags = HF_PF_TRISTATE},
+    {.name = "provider",
+     .help = "Keep the key of this inference provider instead: paste it when asked, or pipe it in.",
+     .type = HF_P_STR}};
 static const struct hf_param logout_params[] = {
-    {.name = "token_name", .help = "The stored token to remove; all of them without it.", .type = HF_P_STR}};
+    {.name = "token_name", .help = "The stored token to remove; all of them without it.", .type = HF_P_STR},
+    {.name = "provider",
+     .help = "Remove the stored key of this inference provider instead; all: every one.",
+     .type = HF_P_STR}};
 static const struct hf_param switch_params[] = {
     {.name = "token_name", .help = "The stored token to use from now on; you are asked without it.", .type = HF_P_STR},
     {.name = "add_to_git_credential",

@@ -62,6 +62,8 @@ bool hf_hub_is_hex(const char *, size_t digits);
 
 /* The token to send, or NULL: the one given, else by auth.h's order. Never logged. */
 hf_status hf_hub_token(struct hf_hub *, const char **token);
+/* The same, and where it came from, for people: "environment HF_TOKEN". */
+hf_status hf_hub_token_origin(struct hf_hub *, const char **token, const char **origin);
 /* Is this origin one that may see the Hub's token? */
 bool hf_hub_is_hub(const struct hf_hub *, const char *url);
 hf_status hf_hub_credentials(struct hf_hub *);

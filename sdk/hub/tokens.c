@@ -325,9 +325,8 @@ static hf_status read_all(hf_call *c, const char *path, char **text, size_t *len
   return st;
 }
 
-hf_status hf_tokens_load(struct hf_hub *hub, json_t **all) {
+hf_status hf_secrets_load(struct hf_hub *hub, const char *path, json_t **all) {
   hf_call *c = hub->call;
-  const char *path = hf_tokens_path(c);
   char *text;
   size_t len, line = 0;
   *all = NULL;
@@ -343,6 +342,10 @@ hf_status hf_tokens_load(struct hf_hub *hub, json_t **all) {
   return *all ? HF_OK : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
 }
 
+hf_status hf_tokens_load(struct hf_hub *hub, json_t **all) {
+  return hf_secrets_load(hub, hf_tokens_path(hub->call), all);
+}
+
 /* Waits for the lock as long as Python's client would. A file system without locks has none to wait for. */
 static hf_status lock_take(hf_call *c, int fd, const char *path) {
   for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB); waited += 20) {
@@ -356,27 +359,27 @@ static hf_status lock_take(hf_call *c, int fd, const char *path) {
   return HF_OK;
 }
 
-static hf_status change(struct hf_hub *hub, hf_status (*fn)(struct hf_hub *, void *, json_t *), void *arg) {
+static hf_status change(struct hf_hub *hub, const char *path, hf_status (*fn)(struct hf_hub *, void *, json_t *),
+                        void *arg) {
   hf_call *c = hub->call;
   json_t *all;
-  TRY(hf_tokens_load(hub, &all));
+  TRY(hf_secrets_load(hub, path, &all));
   hf_status st = fn(hub, arg, all);
   size_t len = 0;
   char *text = st == HF_OK ? hf_tokens_print(all, &len) : NULL;
   json_decref(all);
   if (st != HF_OK) return st == HF_PENDING ? HF_OK : st;
   if (!text) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
-  st = hf_secret_write(c, hf_tokens_path(c), text, len);
+  st = hf_secret_write(c, path, text, len);
   explicit_bzero(text, len);
   free(text);
   return st;
 }
 
-hf_status hf_tokens_change(struct hf_hub *hub, bool shared, hf_status (*fn)(struct hf_hub *, void *, json_t *),
-                           void *arg) {
+hf_status hf_secrets_change(struct hf_hub *hub, const char *path, bool shared,
+                            hf_status (*fn)(struct hf_hub *, void *, json_t *), void *arg) {
   hf_call *c = hub->call;
-  const char *path = hf_tokens_path(c), *folder = path ? folder_of(c, path) : NULL,
-             *name = path ? hf_hub_text(c, "%s.lock", path) : NULL;
+  const char *folder = path ? folder_of(c, path) : NULL, *name = path ? hf_hub_text(c, "%s.lock", path) : NULL;
   if (!folder || !name) return HF_ENOMEM;
   TRY(folder_make(c, folder));
   /* Ours lock the folder; the file is there only once some client has refreshed a token, and is respected then. */
@@ -384,8 +387,13 @@ hf_status hf_tokens_change(struct hf_hub *hub, bool shared, hf_status (*fn)(stru
       file = open(name, O_RDWR | O_CLOEXEC | (shared ? O_CREAT : 0), 0644);
   hf_status st = dir >= 0 ? lock_take(c, dir, folder) : HF_OK;
   if (st == HF_OK && file >= 0) st = lock_take(c, file, name);
-  if (st == HF_OK) st = change(hub, fn, arg);
+  if (st == HF_OK) st = change(hub, path, fn, arg);
   if (file >= 0) close(file);
   if (dir >= 0) close(dir);
   return st;
+}
+
+hf_status hf_tokens_change(struct hf_hub *hub, bool shared, hf_status (*fn)(struct hf_hub *, void *, json_t *),
+                           void *arg) {
+  return hf_secrets_change(hub, hf_tokens_path(hub->call), shared, fn, arg);
 }

@@ -61,6 +61,7 @@ struct hf_http_req {
   uint32_t timeout_ms;    /* for the whole exchange; with dst or on_data the longest silence instead; 0: only watchdog
                              and call deadline */
   uint32_t connect_ms;    /* 0: 10 s */
+  const char *secret_from; /* since 1.1: where a secret among the headers came from ("environment X"); for the trace only */
 };
 enum {
   HF_HTTP_NO_AUTH = 1,     /* no credentials, whatever the origin */

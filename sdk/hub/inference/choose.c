@@ -1,7 +1,6 @@
-/* choose.c - which provider serves a call, which key goes to it, and what it calls the model.
- * A token of the Hub, saved or from HF_TOKEN, goes to hosts of Hugging Face and nowhere else; the key of a provider goes to
- * that provider; only a key that is named for the call goes where the call goes. */
-#include <ctype.h>
+/* choose.c - which provider serves a call, and what it calls the model.
+ * Keys are chosen in keys.c once the provider is known; look-ups on the Hub go with the key of the call when it is the Hub's.
+ * What was looked up is remembered for an hour, apart for every token. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,29 +9,6 @@
 #include <time.h>
 
 #include "infer.h"
-
-bool inf_is_url(const char *s) {
-  return s && (!strncmp(s, "http://", 7) || !strncmp(s, "https://", 8));
-}
-
-/* ---- hosts ------------------------------------------------------------------------------------------------------------ */
-
-bool inf_hf_host(const char *url) {
-  static const char *const hosts[] = {"huggingface.co", "hf.co"};
-  static const char *const below[] = {".huggingface.co", ".endpoints.huggingface.cloud"};
-  if (strncmp(url, "https://", 8)) return false;
-  const char *host = url + 8;
-  size_t n = strcspn(host, "/?#\\");
-  if (memchr(host, '@', n)) return false;
-  if (n > 4 && !strncmp(host + n - 4, ":443", 4)) n -= 4;
-  for (size_t i = 0; i < HF_COUNT(hosts); i++)
-    if (strlen(hosts[i]) == n && !strncasecmp(host, hosts[i], n)) return true;
-  for (size_t i = 0; i < HF_COUNT(below); i++) {
-    size_t k = strlen(below[i]);
-    if (n > k && !strncasecmp(host + n - k, below[i], k)) return true;
-  }
-  return false;
-}
 
 const char *inf_chat_url(hf_call *c, const char *url) {
   const char *path = strstr(url, "://");
@@ -43,85 +19,6 @@ const char *inf_chat_url(hf_call *c, const char *url) {
   if (cut >= sizeof full - 1 && !strncmp(path + cut - (sizeof full - 1), full, sizeof full - 1)) return url;
   bool v1 = cut >= 3 && !strncmp(path + cut - 3, "/v1", 3);
   return hf_hub_text(c, "%.*s%s%s%s", (int)(lead + cut), url, v1 ? "" : "/v1", full, path + n);
-}
-
-/* ---- keys ---------------------------------------------------------------------------------------------------------------- */
-
-static const char *key_variable(struct inf *f) {
-  if (f->pv->key_env) return f->pv->key_env;
-  char *name = (char *)(uintptr_t)hf_hub_text(f->c, "%s_API_KEY", f->provider);
-  for (char *s = name; s && *s; s++) *s = isalnum((unsigned char)*s) ? (char)toupper((unsigned char)*s) : '_';
-  return name;
-}
-
-static bool usable(const char *key) {
-  return key && *key;
-}
-
-static hf_status check_key(struct inf *f) {
-  for (const char *s = f->key; s && *s; s++)
-    if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
-      return inf_fail(f, HF_EINVAL, "ValueError", "The key holds a blank or a control character; copy it again.");
-  return HF_OK;
-}
-
-static hf_status find_key(struct inf *f) {
-  const struct inf_ask *a = f->ask;
-  f->key_from = INF_GIVEN_KEY;
-  if (usable(a->api_key)) return f->key = a->api_key, check_key(f);
-  if (a->api_key_env) {
-    f->key = getenv(a->api_key_env);
-    if (usable(f->key)) return check_key(f);
-    return inf_fail(f, HF_EAUTH, "ValueError",
-                    "The environment variable %s holds no key; set it or drop --api-key-env.", a->api_key_env);
-  }
-  bool stranger = f->is_url && !inf_hf_host(f->model);
-  if (f->is_url)
-    f->key = NULL;
-  else
-    f->key = getenv(key_variable(f));
-  f->key_from = INF_PROVIDER_KEY;
-  if (usable(f->key)) return check_key(f);
-  f->key = NULL;
-  f->key_from = INF_NO_KEY;
-  if (f->pv->flags & HF_PV_DIRECT_ONLY || stranger) return HF_OK;
-  TRY(hf_hub_token(&f->hub, &f->key));
-  if (f->key) f->key_from = INF_HUB_KEY;
-  return check_key(f);
-}
-
-static hf_status choose_key(struct inf *f) {
-  TRY(find_key(f));
-  bool hub = f->key && (f->key_from == INF_HUB_KEY || !strncmp(f->key, "hf_", 3));
-  static const char *const words[] = {"no key", "the key named for the call", "the provider's own key",
-                                      "the token of the Hub"};
-  hf_host()->log(f->c, HF_LOG_DEBUG, "inference: %s goes with %s", f->provider, words[f->key_from]);
-  if (f->pv->flags & HF_PV_DIRECT_ONLY) {
-    if (hub)
-      return inf_fail(
-          f, HF_EAUTH, "ValueError",
-          "%s is not called through Hugging Face: a token of the Hub is no key for it; give a key of its own.",
-          f->provider);
-    if (!f->key)
-      return inf_fail(f, HF_EAUTH, "ValueError", "You must provide an api_key to work with %s: set %s.", f->provider,
-                      key_variable(f));
-    return HF_OK;
-  }
-  if (f->pv->flags & HF_PV_ROUTER_ONLY) {
-    if (!f->key)
-      return inf_fail(f, HF_EAUTH, "ValueError",
-                      "You must provide an api_key to work with %s API or log in with `hf auth login`.", f->provider);
-    if (!hub)
-      return inf_fail(f, HF_EAUTH, "ValueError",
-                      "Cannot select auto-router when using non-Hugging Face API key: name a provider.");
-    f->routed = true;
-    return HF_OK;
-  }
-  if (!f->key && !(f->pv->flags & HF_PV_KEY_OPTIONAL))
-    return inf_fail(f, HF_EAUTH, "ValueError",
-                    "You must provide an api_key to work with %s API or log in with `hf auth login`.", f->provider);
-  f->routed = hub && !(f->pv->flags & HF_PV_HUB_MODELS);
-  return HF_OK;
 }
 
 /* ---- look-ups on the Hub, remembered ------------------------------------------------------------------------------------------ */
@@ -169,6 +66,7 @@ static hf_status look_up(struct inf *f, const char *url, const json_t **out) {
   if (f->key && !strncmp(f->key, "hf_", 3)) token = f->key;
   struct hf_hub hub;
   TRY(hf_hub_begin(&hub, f->c, f->hub.out, token, f->hub.library, false));
+  if (token) TRY(hf_call_option(f->c, "HF_TOKEN_FROM", f->key_origin ? f->key_origin : "given for the call"));
   if (!token) TRY(hf_hub_token(&hub, &token));
   char key[600];
   snprintf(key, sizeof key, "%016llx %.560s", (unsigned long long)hash(token), url);
@@ -370,7 +268,7 @@ hf_status inf_choose(struct inf *f) {
   TRY(open_provider(f));
   if ((f->pv->flags & HF_PV_ROUTER_ONLY) && !f->model)
     return inf_fail(f, HF_EINVAL, "ValueError", "Specifying a model is required when provider is 'auto'.");
-  TRY(choose_key(f));
+  TRY(inf_choose_key(f));
   if (f->pv->flags & HF_PV_HUB_MODELS) return hub_model(f);
   if (f->pv->flags & (HF_PV_DIRECT_ONLY | HF_PV_ROUTER_ONLY)) {
     f->id = f->model;

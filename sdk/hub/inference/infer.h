@@ -95,7 +95,8 @@ struct inf {
   bool is_url;                    /* the model is a URL */
   bool routed;
   enum inf_key key_from;
-  const char *key;
+  const char *key, *key_origin; /* "environment GROQ_API_KEY": where it came from */
+  const char *router;           /* INF_ROUTER, or what HF_INFERENCE_ENDPOINT says */
   const char *url;
   struct hf_pv_host pv_host;
   /* what a poll_next hook asked for */
@@ -141,9 +142,18 @@ hf_status inf_data_url(struct inf *, const char *url, void **data, size_t *len, 
 /* ---- choose.c: provider, key, model -------------------------------------------------------------------------------------------- */
 
 hf_status inf_choose(struct inf *);
-bool inf_is_url(const char *);
-bool inf_hf_host(const char *url); /* may see a token of the Hub */
 const char *inf_chat_url(hf_call *, const char *url);
+
+/* ---- keys.c: which key, and where it may go -------------------------------------------------------------------------- */
+
+hf_status inf_choose_key(struct inf *);
+bool inf_is_url(const char *);
+bool inf_hf_host(const char *url); /* of Hugging Face: may see a token of the Hub */
+/* The token of the Hub for an endpoint, when it may go there: a host of Hugging Face, or one that a section of hf.conf names.
+ * *origin: where it came from; NULL: none goes. */
+hf_status inf_endpoint_key(struct hf_hub *, const char *url, const char **key, const char **origin);
+/* "GROQ_API_KEY": key_env of the provider (NULL: by its name). */
+const char *inf_key_variable(hf_call *, const char *provider, const char *key_env);
 
 /* ---- request.c ------------------------------------------------------------------------------------------------------------------- */
 

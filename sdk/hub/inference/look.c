@@ -87,7 +87,7 @@ hf_status inf_task_models(hf_call *c, void *state, const hf_args *args, hf_out *
 static hf_status get(hf_call *c, const hf_args *args, const char *path, struct hf_http_resp *resp, const char **asked) {
   struct hf_hub hub;
   TRY(hf_hub_begin(&hub, c, NULL, NULL, NULL, false));
-  const char *url = str(args, "url"), *variable = str(args, "api_key_env"), *key = NULL;
+  const char *url = str(args, "url"), *variable = str(args, "api_key_env"), *key = NULL, *origin = NULL;
   const char *provider = str(args, "provider");
   if (!url && (!provider || strcmp(provider, "hf-inference")))
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "Only endpoints and hf-inference can be asked for this, not '%s'.",
@@ -109,7 +109,8 @@ static hf_status get(hf_call *c, const hf_args *args, const char *path, struct h
   if (variable && !(key = getenv(variable)))
     return hf_hub_fail(c, HF_EAUTH, "ValueError",
                        "The environment variable %s holds no key; set it or drop --api-key-env.", variable);
-  if (!key && inf_hf_host(url)) TRY(hf_hub_token(&hub, &key));
+  if (variable) origin = hf_hub_text(c, "environment %s", variable);
+  if (!key) TRY(inf_endpoint_key(&hub, url, &key, &origin));
   if (hub.offline)
     return hf_hub_fail(c, HF_EOFFLINE, "OfflineModeIsEnabled", "Cannot reach %s: offline mode is enabled.", url);
   struct hf_kv row[2] = {{"user-agent", hf_hub_user_agent(&hub)},
@@ -120,7 +121,8 @@ static hf_status get(hf_call *c, const hf_args *args, const char *path, struct h
                             .headers = HF_TABLE(row),
                             .tries = 2,
                             .max_redirects = 5,
-                            .max_body = 1u << 20};
+                            .max_body = 1u << 20,
+                            .secret_from = origin};
   *resp = (struct hf_http_resp){.struct_size = sizeof *resp};
   *asked = url;
   hf_status st = hf_host()->http(c, &req, resp);

@@ -39,7 +39,9 @@ hf_status inf_make_url(struct inf *f) {
   }
   bool root = f->pv->flags & (HF_PV_ROUTER_ONLY | HF_PV_HUB_MODELS);
   const char *base = f->row->base && !f->routed ? f->row->base : f->pv->base_url;
-  if (f->routed && !root) base = hf_hub_text(f->c, INF_ROUTER "/%s", f->provider);
+  if (f->routed && !root) base = hf_hub_text(f->c, "%s/%s", f->router, f->provider);
+  if (root && !strncmp(base, INF_ROUTER, sizeof INF_ROUTER - 1))
+    base = hf_hub_text(f->c, "%s%s", f->router, base + sizeof INF_ROUTER - 1);
   const char *path = base ? route(f) : NULL, *suffix = f->routed && f->row->routed_suffix ? f->row->routed_suffix : "";
   f->url = path ? hf_hub_text(f->c, "%s%s%s%s", base, *path == '/' || !*path ? "" : "/", path, suffix) : NULL;
   return f->url ? HF_OK : HF_ENOMEM;
@@ -383,7 +385,8 @@ hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
                             .max_body = INF_JSON_MAX,
                             .tries = 1,
                             .max_redirects = 5,
-                            .timeout_ms = on_data ? silence_ms : f->ask->timeout_ms};
+                            .timeout_ms = on_data ? silence_ms : f->ask->timeout_ms,
+                            .secret_from = f->key_origin};
   f->sent = true;
   for (uint32_t n = 1;; n++) {
     uint32_t wait_ms;
@@ -445,7 +448,8 @@ hf_status inf_get(struct inf *f, const char *url, bool open, const json_t **answ
                             .url = url,
                             .headers = HF_TABLE_N(h.row, h.n),
                             .max_body = INF_JSON_MAX,
-                            .max_redirects = 5};
+                            .max_redirects = 5,
+                            .secret_from = open ? NULL : f->key_origin};
   TRY(look(f, &req, &resp));
   return inf_parse(f, resp.body, resp.body_len, url, answer);
 }
@@ -465,7 +469,8 @@ static hf_status put_cancel(hf_call *c, void *arg) {
                             .url = b->url,
                             .headers = HF_TABLE_N(h.row, h.n),
                             .tries = 1,
-                            .timeout_ms = 2000};
+                            .timeout_ms = 2000,
+                            .secret_from = b->f->key_origin};
   struct hf_http_resp resp = {.struct_size = sizeof resp};
   return hf_host()->http(c, &req, &resp);
 }
