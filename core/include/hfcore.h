@@ -297,6 +297,10 @@ struct hf_send {
   hf_status (*part)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, uint32_t part);
   hf_status (*refresh)(hf_call *, void *arg, struct hf_send_file *, uint32_t i);
   hf_status (*done)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, hf_status st);
+  /* Since 1.1, optional: a file without digest is scanned as it is read, so that it need not be read for its digest alone.
+   * When all of it was read (by an adapter that is still to send it), its digest is set and this gets the scan; the sums are
+   * valid during the call only. */
+  hf_status (*scanned)(hf_call *, void *arg, struct hf_send_file *, uint32_t i, const struct hf_scan *);
 };
 /* Each file by an adapter, the next one when it fails; the first failure stops the rest and is the result. */
 HF_EXPORT hf_status hf_send(hf_call *, const struct hf_send *);

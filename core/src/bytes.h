@@ -32,6 +32,25 @@ void hf_sum_add(struct hf_sum *, const void *, size_t);
 uint64_t hf_sum_end(const struct hf_sum *); /* of what was added so far; more may follow */
 uint64_t hf_sum_of(uint64_t seed, const void *, size_t);
 
+/* One pass over the bytes of a source, fed in order: digests and the sums of blocks (scan.c). end frees what begin made;
+ * not whole: and the result too. */
+struct hf_pass {
+  struct hf_scan *out;
+  hf_digester *sha256, *git_blob;
+  struct hf_sum sum;
+  uint32_t filled; /* bytes of the running block */
+};
+hf_status hf_pass_begin(hf_call *, struct hf_pass *, struct hf_scan *out, uint32_t want, uint64_t size,
+                        const char *name);
+void hf_pass_add(struct hf_pass *, const void *, size_t);
+hf_status hf_pass_end(hf_call *, struct hf_pass *, bool whole, const char *name);
+
+/* A source whose bytes are scanned as they are read, once and in order; then, before the last pread returns, on_end gets
+ * the result (its sums are released afterwards). Bytes that are read again are not scanned again. Takes `raw` over. */
+hf_status hf_source_tally(hf_call *, struct hf_source *raw, uint32_t item,
+                          hf_status (*on_end)(hf_call *, void *arg, const struct hf_scan *), void *arg,
+                          struct hf_source **);
+
 /* The journal: a header, then fixed records, each checked by itself, so that a torn or foreign one is ignored. A record says
  * that the first `len` bytes of block `block` have checksum `sum`; the last record of a block counts. All little-endian. */
 enum { HF_JOURNAL_HEAD = 128, HF_JOURNAL_RECORD = 24, HF_JOURNAL_BLOCKS_MOST = 1 << 24 };

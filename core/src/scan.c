@@ -12,17 +12,28 @@ uint32_t hf_scan_blocks(uint64_t size, uint32_t *block) {
   return (uint32_t)((size + b - 1) / b);
 }
 
-struct pass {
-  struct hf_scan *out;
-  hf_digester *sha256, *git_blob;
-  struct hf_sum sum;
-  uint32_t filled; /* bytes of the running block */
-};
+hf_status hf_pass_begin(hf_call *c, struct hf_pass *p, struct hf_scan *out, uint32_t want, uint64_t size,
+                        const char *name) {
+  *out = (struct hf_scan){.struct_size = sizeof *out, .want = want, .size = size};
+  *p = (struct hf_pass){.out = out};
+  if (size == HF_SIZE_UNKNOWN)
+    return hf_call_failf(c, HF_EINVAL, "%s has no known size; save it to a file first", name);
+  uint32_t blocks = hf_scan_blocks(size, &out->block);
+  out->sums = hf_mem_alloc((blocks + 1) * sizeof *out->sums);
+  if (!out->sums) return hf_call_failf(c, HF_ENOMEM, "no memory to read %s", name);
+  if (want & HF_SCAN_SHA256) TRY(hf_digest_new(c, HF_DIGEST_SHA256, size, &p->sha256));
+  if (want & HF_SCAN_GIT_BLOB) TRY(hf_digest_new(c, HF_DIGEST_GIT_BLOB, size, &p->git_blob));
+  return HF_OK;
+}
 
-static void add(struct pass *p, const uint8_t *data, size_t len) {
+void hf_pass_add(struct hf_pass *p, const void *bytes, size_t len) {
+  const uint8_t *data = bytes;
   struct hf_scan *o = p->out;
   if (p->sha256) hf_digest_add(p->sha256, data, len);
   if (p->git_blob) hf_digest_add(p->git_blob, data, len);
+  size_t sample = sizeof o->sample - o->sample_len < len ? sizeof o->sample - o->sample_len : len;
+  if (sample) memcpy(o->sample + o->sample_len, data, sample);
+  o->sample_len += (uint32_t)sample;
   while (len) {
     size_t n = o->block - p->filled < len ? o->block - p->filled : len;
     if (p->filled == 0) hf_sum_init(&p->sum, o->count);
@@ -36,50 +47,39 @@ static void add(struct pass *p, const uint8_t *data, size_t len) {
   }
 }
 
-static hf_status read_all(hf_call *c, struct hf_source *s, struct pass *p) {
+hf_status hf_pass_end(hf_call *c, struct hf_pass *p, bool whole, const char *name) {
   struct hf_scan *o = p->out;
+  if (whole && p->filled) o->sums[o->count++] = hf_sum_end(&p->sum);
+  hf_digest_end(p->sha256, whole ? &o->sha256 : NULL);
+  hf_digest_end(p->git_blob, whole ? &o->git_blob : NULL);
+  bool broken = (p->sha256 && o->sha256.algo == HF_DIGEST_NONE) || (p->git_blob && o->git_blob.algo == HF_DIGEST_NONE);
+  p->sha256 = p->git_blob = NULL;
+  if (whole && !broken) return HF_OK;
+  hf_mem_free(o->sums);
+  o->sums = NULL;
+  return whole ? hf_call_failf(c, HF_EINTERNAL, "the digest of %s could not be computed", name) : HF_OK;
+}
+
+static hf_status read_all(hf_call *c, struct hf_source *s, struct hf_pass *p) {
   struct hf_buf buf;
   TRY(hf_buf_get(c, s->size < READ ? (size_t)s->size + 1 : READ, &buf));
   hf_status st = HF_OK;
   for (uint64_t off = 0; st == HF_OK && off < s->size;) {
     size_t got = 0;
     st = s->pread(c, s, buf.data, buf.len, off, &got);
-    if (st != HF_OK) break;
-    if (got == 0) {
+    if (st == HF_OK && got == 0)
       st = hf_call_failf(c, HF_ECONFLICT, "%s became shorter while it was being read; try again", s->name);
-      break;
-    }
-    if (off == 0) {
-      o->sample_len = got < sizeof o->sample ? (uint32_t)got : (uint32_t)sizeof o->sample;
-      memcpy(o->sample, buf.data, o->sample_len);
-    }
-    add(p, buf.data, got);
+    if (st == HF_OK) hf_pass_add(p, buf.data, got);
     off += got;
   }
   hf_buf_put(&buf);
-  if (st == HF_OK && p->filled) o->sums[o->count++] = hf_sum_end(&p->sum);
   return st;
 }
 
 hf_status hf_source_scan(hf_call *c, struct hf_source *s, struct hf_scan *out) {
-  struct pass p = {.out = out};
-  uint32_t want = out->want;
-  *out = (struct hf_scan){.struct_size = sizeof *out, .want = want, .size = s->size};
-  if (s->size == HF_SIZE_UNKNOWN)
-    return hf_call_failf(c, HF_EINVAL, "%s has no known size; save it to a file first", s->name);
-  uint32_t blocks = hf_scan_blocks(s->size, &out->block);
-  out->sums = hf_mem_alloc((blocks + 1) * sizeof *out->sums);
-  hf_status st = out->sums ? HF_OK : hf_call_failf(c, HF_ENOMEM, "no memory to read %s", s->name);
-  if (st == HF_OK && (want & HF_SCAN_SHA256)) st = hf_digest_new(c, HF_DIGEST_SHA256, s->size, &p.sha256);
-  if (st == HF_OK && (want & HF_SCAN_GIT_BLOB)) st = hf_digest_new(c, HF_DIGEST_GIT_BLOB, s->size, &p.git_blob);
+  struct hf_pass p;
+  hf_status st = hf_pass_begin(c, &p, out, out->want, s->size, s->name);
   if (st == HF_OK) st = read_all(c, s, &p);
-  hf_digest_end(p.sha256, st == HF_OK ? &out->sha256 : NULL);
-  hf_digest_end(p.git_blob, st == HF_OK ? &out->git_blob : NULL);
-  bool broken =
-      (p.sha256 && out->sha256.algo == HF_DIGEST_NONE) || (p.git_blob && out->git_blob.algo == HF_DIGEST_NONE);
-  if (st == HF_OK && broken) st = hf_call_failf(c, HF_EINTERNAL, "the digest of %s could not be computed", s->name);
-  if (st == HF_OK) return HF_OK;
-  hf_mem_free(out->sums);
-  out->sums = NULL;
-  return st;
+  hf_status ended = hf_pass_end(c, &p, st == HF_OK, s->name);
+  return st == HF_OK ? ended : st;
 }

@@ -2,6 +2,7 @@
  * one fails, the next goes on with the parts that are still to be sent. A target that is refused is asked for again.
  * The first failure stops the rest. Files that an adapter completes only with its whole batch end after finish(). */
 #include "adapters.h"
+#include "bytes.h"
 
 enum { REFRESHES_MOST = 3 };
 
@@ -148,13 +149,34 @@ static hf_status send_to(hf_call *c, struct send *b, uint32_t i, bool *pending) 
   }
 }
 
+struct learning {
+  struct send *b;
+  uint32_t i;
+};
+
+/* All of a file was read: adapter and caller learn its digest. */
+static hf_status on_scanned(hf_call *c, void *arg, const struct hf_scan *scan) {
+  struct learning *l = arg;
+  struct hf_send_file *f = &l->b->s->files[l->i];
+  f->digest = l->b->jobs[l->i].tr.digest = scan->sha256;
+  return l->b->s->scanned(c, l->b->s->arg, f, l->i, scan);
+}
+
+static bool wants_scan(const struct hf_send *s, const struct hf_send_file *f) {
+  return s->struct_size >= offsetof(struct hf_send, scanned) + sizeof s->scanned && s->scanned &&
+         f->digest.algo == HF_DIGEST_NONE;
+}
+
 static hf_status send_file(hf_call *c, struct send *b, uint32_t i, bool *pending) {
+  struct learning learning = {b, i};
   struct hf_tr_file *t = &b->jobs[i].tr;
   struct hf_source *source = NULL;
   TRY(hf_call_check(c));
   emit(c, b, i, HF_EV_BEGIN, false);
   TRY(hf_adapters_choose(c, &b->adapters, &b->tr, b->s->adapters));
   TRY(b->s->open(c, b->s->arg, &b->s->files[i], i, &source));
+  if (wants_scan(b->s, &b->s->files[i]))
+    TRY(hf_source_tally(c, source, b->s->first_item + i, on_scanned, &learning, &source));
   t->source = source;
   hf_status st = send_to(c, b, i, pending);
   t->source = NULL;

@@ -8,19 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUPS = 2, FILES_FIRST = 1000, FILES_MOST = 10000, FILES_LEAST = 20, DOUBTS_MOST = 3 };
+enum { GROUPS = 2, GROUP_FILES = 4096, FILES_FIRST = 1000, FILES_MOST = 10000, FILES_LEAST = 20, DOUBTS_MOST = 3 };
 #define GROUP_BYTES   ((uint64_t)8 << 30)
 #define REGULAR_BYTES ((uint64_t)100 << 20)
 #define QUICK_NS      ((uint64_t)10 * 1000000000)
 #define SLOW_NS       ((uint64_t)40 * 1000000000)
 
-/* Large files that are asked for and sent together, beside everything else. */
+/* Large files that are sent together, beside everything else: the first ones at once, later as many as come while others are
+ * on their way. */
 struct group {
   struct run *run;
-  struct hf_hub_op *ops[HF_WINDOW];
+  struct hf_hub_op *ops[GROUP_FILES];
   uint32_t count, first;
   uint64_t bytes;
-  hf_jobs *jobs; /* NULL: not running */
+  hf_jobs *jobs;      /* NULL: not running */
+  _Atomic bool ended; /* its work, if not yet its jobs */
 };
 
 struct run {
@@ -358,8 +360,9 @@ static hf_status commit_start(struct run *r, uint32_t count) {
 
 static hf_status group_run(hf_call *c, void *arg) {
   struct group *g = arg;
-  TRY(hf_hub_hash_rest(g->run->k, c, g->ops, g->count));
-  return hf_hub_lfs_send(g->run->k, c, g->ops, g->count, g->first);
+  hf_status st = hf_hub_lfs_send(g->run->k, c, g->ops, g->count, g->first);
+  atomic_store(&g->ended, true);
+  return st;
 }
 
 static hf_status group_join(struct group *g) {
@@ -375,6 +378,7 @@ static hf_status group_start(struct run *r) {
   struct group *g = &r->groups[r->filling];
   if (!g->count) return HF_OK;
   TRY(hf_host()->jobs_open(r->k->hub->call, 2, &g->jobs));
+  atomic_store(&g->ended, false);
   hf_status st = hf_host()->spawn(g->jobs, group_run, g);
   r->filling = (r->filling + 1) % GROUPS;
   TRY(st);
@@ -387,7 +391,10 @@ static hf_status group_add(struct run *r, struct hf_hub_op *op) {
   g->ops[g->count++] = op;
   if (!(op->flags & HF_OP_IGNORED)) g->bytes += op->stamp.size;
   r->large++;
-  return g->count == HF_WINDOW || g->bytes >= GROUP_BYTES ? group_start(r) : HF_OK;
+  const struct group *other = &r->groups[(r->filling + 1) % GROUPS];
+  bool idle = !other->jobs || atomic_load(&other->ended);
+  bool full = g->count == GROUP_FILES || g->bytes >= GROUP_BYTES;
+  return full || (idle && g->count % HF_WINDOW == 0) ? group_start(r) : HF_OK;
 }
 
 static hf_status give_up(hf_call *c, void *arg) {
@@ -615,26 +622,31 @@ static hf_status explain(struct hf_hub_commit *k, hf_status st) {
 }
 
 hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
-  struct run r = {.k = k, .revision = k->revision, .files_most = FILES_FIRST};
-  for (uint32_t i = 0; i < GROUPS; i++) r.groups[i].run = &r;
   k->by_xet = hf_hub_uses_xet(k->hub->call);
   TRY(hf_hub_ops_judge(k));
-  r.ops = calloc(k->ops.count + 1, sizeof *r.ops);
-  r.sent = calloc(k->ops.count + 1, sizeof *r.sent);
-  if (!r.ops || !r.sent) return free(r.ops), free(r.sent), no_memory(k->hub->call);
-  k->hashes = hf_hub_hashes_open(k->hub->call);
-  hf_status st = run_all(&r);
-  if (st != HF_OK) stop(&r);
-  if (st != HF_OK && k->pr_url && k->split)
-    hf_hub_log(k->hub, HF_LOG_WARNING,
-               "Upload to pull request %s did not complete. To resume into the same PR, re-run with "
-               "`revision=\"%s\"` (without `create_pr=True`). Re-running with `create_pr=True` would open a new pull "
-               "request.",
-               k->pr_url, r.revision);
-  if (st != HF_OK) st = explain(k, st);
-  hf_hub_hashes_close(k->hashes);
-  k->hashes = NULL;
-  free(r.ops);
-  free(r.sent);
+  struct run *r = calloc(1, sizeof *r);
+  if (!r) return no_memory(k->hub->call);
+  *r = (struct run){.k = k, .revision = k->revision, .files_most = FILES_FIRST};
+  for (uint32_t i = 0; i < GROUPS; i++) r->groups[i].run = r;
+  r->ops = calloc(k->ops.count + 1, sizeof *r->ops);
+  r->sent = calloc(k->ops.count + 1, sizeof *r->sent);
+  hf_status st = r->ops && r->sent ? HF_OK : no_memory(k->hub->call);
+  if (st == HF_OK) {
+    k->hashes = hf_hub_hashes_open(k->hub->call);
+    st = run_all(r);
+    if (st != HF_OK) stop(r);
+    if (st != HF_OK && k->pr_url && k->split)
+      hf_hub_log(k->hub, HF_LOG_WARNING,
+                 "Upload to pull request %s did not complete. To resume into the same PR, re-run with "
+                 "`revision=\"%s\"` (without `create_pr=True`). Re-running with `create_pr=True` would open a new pull "
+                 "request.",
+                 k->pr_url, r->revision);
+    if (st != HF_OK) st = explain(k, st);
+    hf_hub_hashes_close(k->hashes);
+    k->hashes = NULL;
+  }
+  free(r->ops);
+  free(r->sent);
+  free(r);
   return st;
 }

@@ -97,7 +97,9 @@ hf_status hf_hub_op_text(hf_call *, const struct hf_hub_op *, size_t most, const
 /* ---- hash.c, hashes.c ---- */
 /* Sample and content are no longer wanted. */
 void hf_hub_op_forget(struct hf_hub_commit *, struct hf_hub_op *);
-/* Sample and, where that is cheap, all digests of `count` operations; what the journal knows is not read. */
+/* What a pass over all of it found. */
+void hf_hub_op_scanned(struct hf_hub_commit *, struct hf_hub_op *, const struct hf_scan *);
+/* Samples of `count` operations, small files whole; what the journal knows is not read. */
 hf_status hf_hub_hash_begin(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count);
 /* The digest that each one's mode needs. */
 hf_status hf_hub_hash_rest(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count);
@@ -119,7 +121,8 @@ hf_status hf_hub_check_card(struct hf_hub *, const char *type, const char *text,
 
 /* ---- lfs.c, lfs_target.c ---- */
 bool hf_hub_uses_xet(hf_call *);
-/* Sends what the server lacks of at most HF_WINDOW files; first: index of the first, for progress. */
+/* Sends what the server lacks; files whose digest is not known yet are read for it on their way, or before. first: index of the
+ * first, for progress. */
 hf_status hf_hub_lfs_send(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count, uint32_t first);
 /* Where one object goes. Strings in the arena. */
 struct hf_hub_target {

@@ -1,13 +1,13 @@
 /* hash.c - reading files once: how they begin, their digests, the checksums of their blocks. A small file is read whole when its
- * beginning is needed, and the smallest stay in memory until they are committed; of a large one the beginning alone, until it
- * is known which digest it is for. What the journal of earlier runs knows is not read at all. */
+ * beginning is needed, and stays in memory until it is committed; of others the beginning alone, until it is known which
+ * digest is needed and who reads them. What the journal of earlier runs knows is not read at all. */
 #include "commit.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { WHOLE_BELOW = 1 << 20, HELD_BELOW = 64 << 10, HELD_MOST = 32 << 20, HASH_WIDTH = 8, FLUSH_FROM = 16 << 20 };
+enum { HELD_BELOW = 1 << 20, HELD_MOST = 32 << 20, HASH_WIDTH = 8, FLUSH_FROM = 16 << 20 };
 
 struct task {
   struct hf_hub_commit *k;
@@ -15,8 +15,7 @@ struct task {
   bool sample; /* keep how they begin */
 };
 
-/* Takes the sums of the scan over. */
-static void take(struct hf_hub_op *op, struct hf_scan *s) {
+static void take(struct hf_hub_op *op, const struct hf_scan *s) {
   if (s->sha256.algo == HF_DIGEST_SHA256) {
     memcpy(op->sha256, s->sha256.bytes, 32);
     op->flags |= HF_OP_SHA256;
@@ -33,8 +32,12 @@ static void take(struct hf_hub_op *op, struct hf_scan *s) {
     if (op->sums) memcpy(op->sums, s->sums, s->count * sizeof *op->sums);
   }
   if (s->count <= 1 || op->sums) op->flags |= HF_OP_SUMS;
-  hf_host()->release(s->sums);
-  s->sums = NULL;
+}
+
+void hf_hub_op_scanned(struct hf_hub_commit *k, struct hf_hub_op *op, const struct hf_scan *s) {
+  take(op, s);
+  hf_hub_hashes_add(k->hashes, op, k->ops.count <= HF_WINDOW);
+  if (op->stamp.size >= FLUSH_FROM) hf_hub_hashes_flush(k->hashes);
 }
 
 static hf_status keep_sample(hf_call *c, struct hf_hub_op *op, const uint8_t *data, size_t len) {
@@ -88,16 +91,6 @@ static hf_status open_now(hf_call *c, struct hf_hub_op *op, struct hf_source **o
   return HF_OK;
 }
 
-static hf_status scan(hf_call *c, struct hf_hub_commit *k, struct hf_hub_op *op, struct hf_source *s, uint32_t want,
-                      bool sample) {
-  struct hf_scan r = {.struct_size = sizeof r, .want = want};
-  TRY(hf_source_scan(c, s, &r));
-  take(op, &r);
-  hf_status st = sample ? keep_sample(c, op, r.sample, r.sample_len) : HF_OK;
-  if (st == HF_OK) hf_hub_hashes_add(k->hashes, op, k->ops.count <= HF_WINDOW);
-  return st;
-}
-
 static hf_status begin_one(hf_call *c, void *arg, uint32_t i) {
   struct task *t = arg;
   struct hf_hub_op *op = t->ops[i];
@@ -106,10 +99,7 @@ static hf_status begin_one(hf_call *c, void *arg, uint32_t i) {
   TRY(open_now(c, op, &s));
   hf_status st = HF_OK;
   bool known = (op->flags & (HF_OP_SHA256 | HF_OP_GIT)) != 0;
-  if (!known && hold(c, t->k, op, s, &st)) {
-  } else if (!known && s->size <= WHOLE_BELOW) {
-    st = scan(c, t->k, op, s, HF_SCAN_SHA256 | HF_SCAN_GIT_BLOB, true);
-  } else {
+  if (known || !hold(c, t->k, op, s, &st)) {
     uint8_t data[HF_SAMPLE];
     size_t got;
     st = s->pread(c, s, data, sizeof data, 0, &got);
@@ -138,10 +128,12 @@ static hf_status rest_one(hf_call *c, void *arg, uint32_t i) {
   if (!want) return HF_OK;
   TRY(op->flags & HF_OP_WHOLE ? hf_source_memory(c, op->path, op->sample, (size_t)op->stamp.size, &s)
                               : open_now(c, op, &s));
-  hf_status st = scan(c, t->k, op, s, want, false);
+  struct hf_scan r = {.struct_size = sizeof r, .want = want};
+  hf_status st = hf_source_scan(c, s, &r);
   s->close(s);
+  if (st == HF_OK) hf_hub_op_scanned(t->k, op, &r);
+  hf_host()->release(r.sums);
   if (op->mode == HF_MODE_LFS) hf_hub_op_forget(t->k, op);
-  if (st == HF_OK && op->stamp.size >= FLUSH_FROM) hf_hub_hashes_flush(t->k->hashes);
   return st;
 }
 

@@ -1,4 +1,4 @@
-/* lfs.c - large files of a commit: hashed, asked for in one batch, sent by the transfer adapters that are there, verified.
+/* lfs.c - large files of a commit: by Xet, which reads them once; else hashed, asked for in batches, sent by the adapters, verified.
  * The names of the adapters go into the batch request; what the server answers decides about one piece or parts. Objects that
  * it has are not sent; one content is sent once, whatever it is called. */
 #include "commit.h"
@@ -201,6 +201,13 @@ static void tell(struct lfs *l, hf_call *c, uint32_t type, const char *text) {
                                         .text = text});
 }
 
+static hf_status on_scanned(hf_call *c, void *arg, struct hf_send_file *f, uint32_t i, const struct hf_scan *scan) {
+  struct lfs *l = arg;
+  (void)c, (void)f;
+  hf_hub_op_scanned(l->k, l->objects[l->object_of[i]].op, scan);
+  return HF_OK;
+}
+
 static hf_status on_done(hf_call *c, void *arg, struct hf_send_file *f, uint32_t i, hf_status st) {
   struct lfs *l = arg;
   struct object *o = &l->objects[l->object_of[i]];
@@ -239,20 +246,25 @@ static hf_status send_all(struct lfs *l, uint32_t first, const char *token_url) 
                       .refresh = token_url ? NULL : on_refresh,
                       .token_url = token_url,
                       .adapters = token_url ? "xet" : NULL,
-                      .done = on_done};
+                      .done = on_done,
+                      .scanned = on_scanned};
   hf_status st = hf_send(l->call, &s);
   tell(l, l->call, HF_EV_END, NULL);
   return st;
 }
 
-static void plan(struct lfs *l) {
-  for (uint32_t i = 0; i < l->count; i++) {
+static void plan(struct lfs *l, uint32_t from, uint32_t to) {
+  l->sending = 0;
+  atomic_store(&l->sent, 0);
+  for (uint32_t i = from; i < to; i++) {
     struct object *o = &l->objects[i];
     if (o->known) continue;
     struct hf_send_file *f = &l->files[l->sending];
     *f = (struct hf_send_file){.struct_size = sizeof *f, .path = o->op->path, .size = o->op->stamp.size};
-    f->digest = (struct hf_digest){.algo = HF_DIGEST_SHA256, .len = 32};
-    memcpy(f->digest.bytes, o->op->sha256, 32);
+    if (o->op->flags & HF_OP_SHA256) {
+      f->digest = (struct hf_digest){.algo = HF_DIGEST_SHA256, .len = 32};
+      memcpy(f->digest.bytes, o->op->sha256, 32);
+    }
     fill(f, o);
     l->object_of[l->sending++] = i;
   }
@@ -274,6 +286,13 @@ bool hf_hub_uses_xet(hf_call *c) {
   return usable;
 }
 
+/* Everything that is to be sent is there, and has a name. */
+static bool all_named(const struct lfs *l) {
+  for (uint32_t i = 0; i < l->count; i++)
+    if (!(l->objects[i].op->flags & HF_OP_SHA256)) return false;
+  return true;
+}
+
 /* All of them at once, or none: what fails here is sent by LFS. *done: they are there. */
 static hf_status by_xet(struct lfs *l, uint32_t first, bool *done) {
   struct hf_hub_commit *k = l->k;
@@ -281,37 +300,40 @@ static hf_status by_xet(struct lfs *l, uint32_t first, bool *done) {
   const char *token_url = api && revision ? hf_hub_text(l->call, "%s/xet-write-token/%s%s", api, revision,
                                                         k->create_pr ? "?create_pr=1" : "")
                                           : NULL;
-  *done = false;
   if (!token_url) return HF_ENOMEM;
-  plan(l);
-  hf_call *own = l->call;
-  hf_status st = l->sending ? send_all(l, first, token_url) : HF_OK;
-  l->sending = 0;
-  atomic_store(&l->sent, 0);
-  *done = st == HF_OK;
-  if (*done || st == HF_ECANCELED || st == HF_EIO || st == HF_ENOMEM || st == HF_ECONFLICT || st == HF_EPERM ||
-      hf_host()->check(own) != HF_OK)
-    return st;
-  const struct hf_error *e = hf_host()->error(own);
-  hf_host()->log(own, HF_LOG_WARNING, "Xet does not take the files (%s); they are sent by LFS",
-                 e && e->message ? e->message : hf_status_name(st));
-  hf_host()->clear(own);
-  return HF_OK;
+  for (int turn = 1;; turn++) {
+    plan(l, 0, l->count);
+    hf_status st = l->sending ? send_all(l, first, token_url) : HF_OK;
+    *done = st == HF_OK && all_named(l);
+    if (*done || st == HF_ECANCELED || st == HF_EIO || st == HF_ENOMEM || st == HF_ECONFLICT || st == HF_EPERM ||
+        hf_host()->check(l->call) != HF_OK)
+      return st;
+    const struct hf_error *e = hf_host()->error(l->call);
+    bool again = turn == 1 && e && e->code == HF_EPROTO && e->retryable;
+    hf_host()->log(l->call, HF_LOG_WARNING, "Xet does not take the files (%s); they are sent %s",
+                   e && e->message ? e->message : hf_status_name(st), again ? "once more" : "by LFS");
+    hf_host()->clear(l->call);
+    if (!again) return HF_OK;
+  }
 }
 
+/* What is to be sent; of files that are known to be equal, one. */
 static void gather(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, struct object **sorted) {
+  uint32_t named = 0;
+  l->count = 0;
   for (uint32_t i = 0; i < count; i++) {
     struct hf_hub_op *op = ops[i];
     if (hf_hub_op_unchanged(op)) op->flags |= HF_OP_UNCHANGED;
     if (op->flags & (HF_OP_UNCHANGED | HF_OP_IGNORED)) continue;
-    struct object *o = &l->objects[l->count];
+    struct object *o = &l->objects[l->count++];
     *o = (struct object){.op = op};
+    if (!(op->flags & HF_OP_SHA256)) continue;
     for (int b = 0; b < 32; b++) snprintf(o->oid + 2 * b, 3, "%02x", op->sha256[b]);
-    sorted[l->count++] = o;
+    sorted[named++] = o;
   }
-  if (!l->count) return;
-  qsort(sorted, l->count, sizeof *sorted, by_oid);
-  for (uint32_t i = 1; i < l->count; i++)
+  if (!named) return;
+  qsort(sorted, named, sizeof *sorted, by_oid);
+  for (uint32_t i = 1; i < named; i++)
     if (!strcmp(sorted[i - 1]->oid, sorted[i]->oid)) sorted[i]->known = true; /* sent under the other's name */
 }
 
@@ -327,16 +349,10 @@ static void tell_ignored(struct lfs *l, uint32_t ignored) {
                "Skipped upload for %u LFS file(s) (ignored by gitignore file).", ignored);
 }
 
-static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, uint32_t first,
-                     struct object **asked) {
+/* As many as one question may name. */
+static hf_status by_lfs(struct lfs *l, uint32_t from, uint32_t to, uint32_t first, struct object **asked) {
   uint32_t n = 0;
-  uint32_t wanted = large_count(ops, count);
-  bool done = false;
-  tell_ignored(l, count - wanted);
-  gather(l, ops, count, asked);
-  if (l->count && l->k->by_xet) TRY(by_xet(l, first, &done));
-  if (done) return HF_OK;
-  for (uint32_t i = 0; i < l->count; i++) {
+  for (uint32_t i = from; i < to; i++) {
     struct object *o = &l->objects[i];
     bool known = false;
     if (o->known) continue;
@@ -346,8 +362,26 @@ static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count
   if (n) TRY(ask(l, l->call, asked, n));
   for (uint32_t i = 0; i < n; i++)
     if (!asked[i]->known) hf_hub_target_save(asked[i]->saved, &asked[i]->target);
-  plan(l);
-  return wanted ? send_all(l, first, NULL) : HF_OK;
+  plan(l, from, to);
+  return send_all(l, first + from, NULL);
+}
+
+static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, uint32_t first,
+                     struct object **asked) {
+  uint32_t wanted = large_count(ops, count);
+  bool done = false;
+  tell_ignored(l, count - wanted);
+  if (l->k->by_xet) {
+    gather(l, ops, count, asked);
+    if (l->count) TRY(by_xet(l, first, &done));
+    for (uint32_t i = 0; i < count && done; i++) hf_hub_op_forget(l->k, ops[i]);
+    if (done) return HF_OK;
+  }
+  TRY(hf_hub_hash_rest(l->k, l->call, ops, count));
+  gather(l, ops, count, asked);
+  for (uint32_t at = 0; wanted && at < l->count + !l->count; at += HF_WINDOW)
+    TRY(by_lfs(l, at, at + HF_WINDOW < l->count ? at + HF_WINDOW : l->count, first, asked));
+  return HF_OK;
 }
 
 hf_status hf_hub_lfs_send(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count,

@@ -80,6 +80,10 @@ static const struct hf_param config[] = {
      .help = "Transfers at once on upload; unset: as many as pay.",
      .env = "HF_XET_FIXED_UPLOAD_CONCURRENCY",
      .type = HF_P_INT},
+    {.name = "shard_cache_size_limit",
+     .help = "Bytes in which earlier uploads are remembered, 0: none; at most 32mb are used.",
+     .env = "HF_XET_SHARD_CACHE_SIZE_LIMIT",
+     .type = HF_P_STR},
 };
 
 const struct hf_transfer xet_adapter = {.m = {.kind = HF_KIND_TRANSFER,

@@ -64,6 +64,12 @@ static bool read_grant(const char *json, size_t len, struct grant *g) {
 
 enum put_end { PUT_DONE, PUT_NEW_GRANT, PUT_DIRECT };
 
+/* The answer's words do not matter; that they are taken as they come makes the limit one of silence, not of the whole. */
+static hf_status drop(hf_call *c, void *arg, const void *data, size_t len) {
+  (void)c, (void)arg, (void)data, (void)len;
+  return HF_OK;
+}
+
 static hf_status put_bytes(hf_call *c, struct xet_upload *u, const struct xorb *x, const struct grant *g,
                            enum put_end *end) {
   struct hf_kv rows[HEADERS_MOST + 1];
@@ -78,20 +84,23 @@ static hf_status put_bytes(hf_call *c, struct xet_upload *u, const struct xorb *
                               .headers = HF_TABLE_N(rows, g->header_count + 1),
                               .body = x->body.data,
                               .body_len = x->stored,
-                              .tries = 1,
+                              .on_data = drop,
                               .max_body = 65536};
+    uint64_t began = xet_host->now_ns();
+    xet_patience_limits(u, &req);
     hf_status st = xet_host->http(c, &req, &resp);
-    if (xet_host->check(c) != HF_OK) return st;
-    uint32_t s = st == HF_OK ? resp.status : 503;
-    if (st != HF_OK) xet_host->clear(c);
-    *end = (s >= 200 && s < 300) || s == 412 ? PUT_DONE : PUT_DIRECT;
-    if (*end == PUT_DONE) return HF_OK;
-    bool again = s == 409 || s == 408 || s == 429 || s >= 500;
-    if (again && n < PUTS_MOST) {
+    uint32_t s = resp.status;
+    if (st == HF_OK && s == 409 && n < PUTS_MOST) {
       TRY(xet_host->backoff(c, n, 0));
       continue;
     }
-    if (s == 400 || s == 403 || s == 409) *end = PUT_NEW_GRANT;
+    if (xet_transient(st, &resp)) {
+      TRY(xet_patience_again(c, u, st, &resp, began, n));
+      continue;
+    }
+    if (st != HF_OK) return st;
+    xet_patience_well(u);
+    *end = (s >= 200 && s < 300) || s == 412 ? PUT_DONE : s == 400 || s == 403 || s == 409 ? PUT_NEW_GRANT : PUT_DIRECT;
     return HF_OK;
   }
 }
@@ -109,14 +118,13 @@ static hf_status by_grant(hf_call *c, struct xet_upload *u, const struct xorb *x
     struct hf_http_resp resp = {.struct_size = sizeof resp};
     struct hf_kv type[] = {{"Content-Type", "application/json"}};
     struct hf_http_req ask = {.struct_size = sizeof ask,
-                              .flags = HF_HTTP_IDEMPOTENT,
                               .method = "POST",
                               .headers = HF_TABLE(type),
                               .body = body,
                               .body_len = (size_t)n,
                               .max_body = 65536};
     snprintf(path, sizeof path, "/v1/xorb-grants/default/%s", hash);
-    st = xet_cas_ask(c, &u->cas, path, &ask, &resp);
+    st = xet_insist(c, u, path, &ask, &resp, "the request for an upload grant");
     if (st != HF_OK || resp.status == 404) break;
     if (resp.status == 200) *done = true;
     if (*done) break;
@@ -137,9 +145,8 @@ static hf_status by_grant(hf_call *c, struct xet_upload *u, const struct xorb *x
       path[at++] = plain ? *p : digits[(uint8_t)*p & 15];
     }
     path[at] = 0;
-    struct hf_http_req commit = {
-        .struct_size = sizeof commit, .flags = HF_HTTP_IDEMPOTENT, .method = "POST", .max_body = 65536};
-    st = xet_cas_ask(c, &u->cas, path, &commit, &resp);
+    struct hf_http_req commit = {.struct_size = sizeof commit, .method = "POST", .max_body = 65536};
+    st = xet_insist(c, u, path, &commit, &resp, "the commit of a xorb");
     if (st != HF_OK) break;
     *done = resp.status >= 200 && resp.status < 300;
     if (!*done && resp.status != 404) st = xet_cas_refused(c, "the commit of a xorb", &resp);
@@ -152,17 +159,17 @@ static hf_status directly(hf_call *c, struct xet_upload *u, const struct xorb *x
   char path[128];
   struct hf_http_resp resp = {.struct_size = sizeof resp};
   struct hf_http_req req = {.struct_size = sizeof req,
-                            .flags = HF_HTTP_IDEMPOTENT,
                             .method = "POST",
                             .body = x->body.data,
                             .body_len = x->stored,
+                            .on_data = drop,
                             .max_body = 65536};
   snprintf(path, sizeof path, "/v1/xorbs/default/%s", hash);
-  TRY(xet_cas_ask(c, &u->cas, path, &req, &resp));
+  TRY(xet_insist(c, u, path, &req, &resp, "the upload of a xorb"));
   return resp.status == 200 || resp.status == 201 ? HF_OK : xet_cas_refused(c, "the upload of a xorb", &resp);
 }
 
-/* All slots are packed: they move together, and the xorb gets its name. */
+/* All slots are packed: they move together, and the xorb gets its name, by which terms of other origin find it too. */
 static void close_up(struct xorb *x) {
   struct xet_merkle tree;
   uint8_t *body = x->body.data;
@@ -181,7 +188,8 @@ static void close_up(struct xorb *x) {
 static struct xorb *take(struct xet_upload *u) {
   struct xorb *found = NULL;
   pthread_mutex_lock(&u->lock);
-  for (struct xorb *x = u->first; x && !found; x = x->next)
+  while (u->untaken && u->untaken->state >= XORB_GOING) u->untaken = u->untaken->next;
+  for (struct xorb *x = u->untaken; x && !found; x = x->next)
     if (x->state == XORB_FULL && !x->unpacked) found = x;
   if (found) found->state = XORB_GOING;
   pthread_mutex_unlock(&u->lock);
@@ -203,6 +211,7 @@ hf_status xet_carry_one(hf_call *c, struct xet_upload *u, bool *any) {
     xet_cas_leave(&u->cas, st == HF_OK ? x->stored : 0);
     if (st == HF_OK) atomic_fetch_add(&u->cas.bytes, x->stored);
   }
+  if (st == HF_OK) xet_recall_keep(c, u->recall, &x->hash, NULL, x->slots, x->count, UINT64_MAX);
   struct hf_buf body = x->body;
   pthread_mutex_lock(&u->lock);
   x->state = st == HF_OK ? XORB_THERE : XORB_FAILED;
@@ -210,9 +219,6 @@ hf_status xet_carry_one(hf_call *c, struct xet_upload *u, bool *any) {
   u->waiting--;
   pthread_cond_broadcast(&u->changed);
   pthread_mutex_unlock(&u->lock);
-  if (u->own_memory)
-    free(body.data);
-  else
-    xet_host->buf_put(&body);
+  xet_xorb_body_free(u, &body);
   return st;
 }

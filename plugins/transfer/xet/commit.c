@@ -4,6 +4,7 @@
 #include "format/json.h"
 #include "upload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,20 +37,13 @@ static void put_xorb(struct xet_bytes *b, const struct xorb *x) {
 }
 
 static void put_file(struct xet_bytes *b, const struct xet_sent_file *f) {
-  const struct xet_hash *chunk = f->chunks;
-  xet_put_file(b, &f->hash, XET_FILE_VERIFY | (f->has_sha256 ? XET_FILE_META : 0), f->term_count);
+  xet_put_file(b, &f->hash, XET_FILE_VERIFY | XET_FILE_META, f->term_count);
   for (uint32_t i = 0; i < f->term_count; i++) {
     const struct xet_piece_term *t = &f->terms[i];
     xet_put_term(b, &(struct xet_shard_term){t->xorb->hash, t->raw, t->start, t->end});
   }
-  for (uint32_t i = 0; i < f->term_count; i++) {
-    struct xet_hash h;
-    uint32_t n = f->terms[i].end - f->terms[i].start;
-    xet_blake3(&xet_key_verify, chunk, n * sizeof *chunk, &h);
-    xet_put_verify(b, &h);
-    chunk += n;
-  }
-  if (f->has_sha256) xet_put_sha256(b, f->sha256);
+  for (uint32_t i = 0; i < f->term_count; i++) xet_put_verify(b, &f->terms[i].verify);
+  xet_put_sha256(b, f->sha256);
 }
 
 /* ---- sending ---- */
@@ -82,6 +76,16 @@ static enum verdict read_stream(const char *text, size_t len, char message[300])
   return v;
 }
 
+/* A refusal may have its reason in what was remembered of earlier runs: without it, the files may be sent again. */
+static hf_status refused(hf_call *c, struct xet_upload *u, const char *message) {
+  char text[400];
+  snprintf(text, sizeof text, "the Xet server did not take the shard: %.300s", message);
+  if (u->leaned) xet_recall_forget(c, u->recall);
+  return xet_host->fail(
+      c, &(struct hf_error){
+             .struct_size = sizeof(struct hf_error), .code = HF_EPROTO, .retryable = u->leaned, .message = text});
+}
+
 static hf_status send_shard(hf_call *c, struct xet_upload *u, const struct xet_bytes *b) {
   char message[300] = "the answer has no end";
   bool v1 = false;
@@ -89,23 +93,22 @@ static hf_status send_shard(hf_call *c, struct xet_upload *u, const struct xet_b
   for (uint32_t n = 1;; n++) {
     struct hf_http_resp resp = {.struct_size = sizeof resp};
     struct hf_http_req req = {.struct_size = sizeof req,
-                              .flags = HF_HTTP_IDEMPOTENT,
                               .method = "POST",
                               .body = b->data,
                               .body_len = b->len,
-                              .timeout_ms = 3600000,
+                              .timeout_ms = 3600000, /* it may think for long */
                               .max_body = 8 << 20};
-    TRY(xet_cas_ask(c, &u->cas, v1 ? "/v1/shards" : "/v2/shards", &req, &resp));
+    TRY(xet_insist(c, u, v1 ? "/v1/shards" : "/v2/shards", &req, &resp, "the upload of a shard"));
     if (!v1 && (resp.status == 404 || resp.status == 501)) {
       v1 = true;
       n--;
       continue;
     }
+    if (resp.status == 400) return refused(c, u, "it answered with status 400");
     if (resp.status != 200) return xet_cas_refused(c, "the upload of a shard", &resp);
     enum verdict v = v1 ? SHARD_TAKEN : read_stream(resp.body, resp.body_len, message);
     if (v == SHARD_TAKEN) return HF_OK;
-    if (v == SHARD_REFUSED || n == TRIES)
-      return xet_host->failf(c, HF_EPROTO, "the Xet server did not take the shard: %s", message);
+    if (v == SHARD_REFUSED || n == TRIES) return refused(c, u, message);
     TRY(xet_host->backoff(c, n, 0));
   }
 }

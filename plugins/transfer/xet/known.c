@@ -1,44 +1,100 @@
-/* known.c - the index of chunks: an open-addressed table by the first word of the hash.
- * Answers of the global index hide their hashes behind a key each; a look-up hides the wanted hash under every key.
- * The number of keys is bounded, so that a look-up stays cheap. */
+/* known.c - the index of chunks: an open-addressed table of 16 bytes a chunk, by the second word of the hash; the whole hash is
+ * compared where the chunk's xorb has it. Answers of the global index hide their hashes behind a key each; a look-up hides
+ * the wanted hash under every key. The number of keys is bounded, so that a look-up stays cheap, and so is the table. */
 #include "upload.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { KEYS_MOST = 16 };
+enum { KEYS_MOST = 24, CHUNKS_MOST = 8 << 20, ANSWER_KEPT_MOST = 4 << 20 };
 
 struct entry {
-  struct xet_hash hash;
-  struct known_at at; /* xorb NULL: free */
+  uint64_t word;
+  uint32_t xorb, index; /* xorb: number + 1, 0: free */
 };
 struct known {
   struct entry *rows;
   size_t used, size; /* size: a power of two */
   struct xet_hash keys[KEYS_MOST];
-  unsigned key_count;
+  uint32_t key_count;
+  struct xorb **xorbs;
+  uint32_t xorb_count, xorb_room;
+  uint32_t *named, named_size, named_used; /* by hash: number + 1 of the first xorb with it */
 };
 
 struct known *xet_known_new(void) {
   struct known *k = calloc(1, sizeof *k);
   if (!k) return NULL;
   k->size = 4096;
+  k->named_size = 256;
   k->rows = calloc(k->size, sizeof *k->rows);
-  if (k->rows) return k;
-  free(k);
+  k->named = calloc(k->named_size, sizeof *k->named);
+  if (k->rows && k->named) return k;
+  xet_known_free(k);
   return NULL;
 }
 
 void xet_known_free(struct known *k) {
-  if (k) free(k->rows);
+  if (!k) return;
+  free(k->rows);
+  free(k->xorbs);
+  free(k->named);
   free(k);
 }
 
-static struct entry *place(struct entry *rows, size_t size, const struct xet_hash *h) {
-  size_t i = (size_t)xet_hash_word(h, 1) & (size - 1);
-  while (rows[i].at.xorb && memcmp(&rows[i].hash, h, sizeof *h) != 0) i = (i + 1) & (size - 1);
-  return &rows[i];
+/* ---- xorbs by number and by name ---- */
+
+static uint32_t number_of(struct known *k, struct xorb *x) {
+  if (k->xorb_count && k->xorbs[k->xorb_count - 1] == x) return k->xorb_count;
+  if (k->xorb_count == k->xorb_room) {
+    uint32_t room = k->xorb_room ? k->xorb_room * 2 : 64;
+    struct xorb **more = realloc(k->xorbs, room * sizeof *more);
+    if (!more) return 0;
+    k->xorbs = more;
+    k->xorb_room = room;
+  }
+  k->xorbs[k->xorb_count++] = x;
+  return k->xorb_count;
+}
+
+static uint32_t *name_place(const struct known *k, uint32_t *named, uint32_t size, const struct xet_hash *h) {
+  uint32_t i = (uint32_t)xet_hash_word(h, 0) & (size - 1);
+  while (named[i] && memcmp(&k->xorbs[named[i] - 1]->hash, h, sizeof *h) != 0) i = (i + 1) & (size - 1);
+  return &named[i];
+}
+
+struct xorb *xet_known_xorb(const struct known *k, const struct xet_hash *h) {
+  uint32_t n = *name_place(k, k->named, k->named_size, h);
+  return n ? k->xorbs[n - 1] : NULL;
+}
+
+int xet_known_name(struct known *k, struct xorb *x) {
+  if (k->named_used * 2 >= k->named_size) {
+    uint32_t size = k->named_size * 2, *more = calloc(size, sizeof *more);
+    if (!more) return 0;
+    for (uint32_t i = 0; i < k->named_size; i++)
+      if (k->named[i]) *name_place(k, more, size, &k->xorbs[k->named[i] - 1]->hash) = k->named[i];
+    free(k->named);
+    k->named = more;
+    k->named_size = size;
+  }
+  uint32_t *at = name_place(k, k->named, k->named_size, &x->hash);
+  if (!*at) {
+    uint32_t n = number_of(k, x);
+    if (!n) return 0;
+    *at = n;
+    k->named_used++;
+  }
+  return 1;
+}
+
+/* ---- chunks ---- */
+
+static void insert(struct entry *rows, size_t size, const struct entry *e) {
+  size_t i = (size_t)e->word & (size - 1);
+  while (rows[i].xorb) i = (i + 1) & (size - 1);
+  rows[i] = *e;
 }
 
 static int grow(struct known *k) {
@@ -46,50 +102,84 @@ static int grow(struct known *k) {
   struct entry *rows = calloc(size, sizeof *rows);
   if (!rows) return 0;
   for (size_t i = 0; i < k->size; i++)
-    if (k->rows[i].at.xorb) *place(rows, size, &k->rows[i].hash) = k->rows[i];
+    if (k->rows[i].xorb) insert(rows, size, &k->rows[i]);
   free(k->rows);
   k->rows = rows;
   k->size = size;
   return 1;
 }
 
-int xet_known_add(struct known *k, const struct xet_hash *h, const struct known_at *at) {
+int xet_known_add(struct known *k, const struct xet_hash *h, struct xorb *x, uint32_t index) {
+  if (k->used >= CHUNKS_MOST) return 1; /* what is not known is sent again */
   if (k->used * 2 >= k->size && !grow(k)) return 0;
-  struct entry *e = place(k->rows, k->size, h);
-  if (e->at.xorb) return 1; /* the first one stays: it is further on its way */
-  *e = (struct entry){*h, *at};
+  uint32_t n = number_of(k, x);
+  if (!n) return 0;
+  insert(k->rows, k->size, &(struct entry){xet_hash_word(h, 1), n, index});
   k->used++;
   return 1;
 }
 
-int xet_known_find(struct known *k, const struct xet_hash *h, struct known_at *at) {
-  struct entry *e = place(k->rows, k->size, h);
-  struct xet_hash hidden;
-  for (unsigned i = 0; i < k->key_count && !e->at.xorb; i++) {
-    xet_blake3(&k->keys[i], h->b, sizeof h->b, &hidden);
-    e = place(k->rows, k->size, &hidden);
+static bool lookup(struct xet_upload *u, const struct xet_hash *h, uint32_t key, struct known_at *at) {
+  struct known *k = u->known;
+  uint64_t word = xet_hash_word(h, 1);
+  for (size_t i = (size_t)word & (k->size - 1); k->rows[i].xorb; i = (i + 1) & (k->size - 1)) {
+    const struct entry *e = &k->rows[i];
+    struct xorb *x = k->xorbs[e->xorb - 1];
+    if (e->word != word || x->key != key || (!x->slots && !xet_recall_slots(u->recall, x))) continue;
+    if (e->index >= x->count || memcmp(&x->slots[e->index].hash, h, sizeof *h) != 0) continue;
+    *at = (struct known_at){x->twin, e->index, x->slots[e->index].raw};
+    return true;
   }
-  *at = e->at;
-  return at->xorb != NULL;
+  return false;
 }
 
-int xet_known_shard(struct known *k, const uint8_t *data, size_t len,
-                    struct xorb *(*make)(void *, const struct xet_hash *), void *arg) {
+int xet_known_find(struct xet_upload *u, const struct xet_hash *h, struct known_at *at) {
+  struct xet_hash hidden;
+  if (lookup(u, h, 0, at)) return 1;
+  for (uint32_t i = 0; i < u->known->key_count; i++) {
+    xet_blake3(&u->known->keys[i], h->b, sizeof h->b, &hidden);
+    if (lookup(u, &hidden, i + 1, at)) return 1;
+  }
+  return 0;
+}
+
+/* ---- keys and answers ---- */
+
+uint32_t xet_known_key(struct known *k, const struct xet_hash *key, bool *ok) {
   static const struct xet_hash none;
+  *ok = true;
+  if (!memcmp(key, &none, sizeof none)) return 0;
+  for (uint32_t i = 0; i < k->key_count; i++)
+    if (!memcmp(&k->keys[i], key, sizeof *key)) return i + 1;
+  *ok = k->key_count < KEYS_MOST;
+  if (!*ok) return 0;
+  k->keys[k->key_count++] = *key;
+  return k->key_count;
+}
+
+static bool read_slots(const struct xet_shard_xorb *x, struct xorb *to) {
+  to->slots = calloc(x->chunks, sizeof *to->slots);
+  if (!to->slots) return false;
+  to->count = to->room = x->chunks;
+  for (uint32_t i = 0; i < x->chunks; i++) {
+    struct xet_shard_chunk c;
+    xet_shard_chunk(x, i, &c);
+    to->slots[i] = (struct xorb_slot){.hash = c.hash, .raw = c.raw};
+  }
+  return true;
+}
+
+void xet_known_shard(struct xet_upload *u, const uint8_t *data, size_t len) {
   struct xet_shard s;
   struct xet_shard_xorb x;
-  if (xet_shard_read(data, len, &s) || s.expires <= (uint64_t)time(NULL)) return 0;
-  if (memcmp(&s.key, &none, sizeof none) != 0) {
-    if (k->key_count == KEYS_MOST) return 0;
-    k->keys[k->key_count++] = s.key;
+  bool ok;
+  if (xet_shard_read(data, len, &s) || s.expires <= (uint64_t)time(NULL)) return;
+  uint32_t key = xet_known_key(u->known, &s.key, &ok);
+  for (size_t at = s.xorbs_at; ok && xet_shard_next_xorb(&s, &at, &x);) {
+    struct xorb *xorb = x.chunks && x.chunks <= XET_XORB_CHUNKS_MAX ? xet_xorb_foreign(u, &x.hash, key) : NULL;
+    if (!xorb || !read_slots(&x, xorb)) return;
+    for (uint32_t i = 0; i < xorb->count; i++)
+      if (!xet_known_add(u->known, &xorb->slots[i].hash, xorb, i)) return;
+    if (len <= ANSWER_KEPT_MOST) xet_recall_keep(NULL, u->recall, &x.hash, &s.key, xorb->slots, xorb->count, s.expires);
   }
-  for (size_t at = s.xorbs_at; xet_shard_next_xorb(&s, &at, &x);) {
-    struct xorb *xorb = make(arg, &x.hash);
-    for (uint32_t i = 0; xorb && i < x.chunks; i++) {
-      struct xet_shard_chunk c;
-      xet_shard_chunk(&x, i, &c);
-      if (!xet_known_add(k, &c.hash, &(struct known_at){xorb, i, c.raw})) return 0;
-    }
-  }
-  return 1;
 }

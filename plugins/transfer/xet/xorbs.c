@@ -1,0 +1,115 @@
+/* xorbs.c - xorbs while they are filled: memory for their bodies out of the budget, slots for chunks, and the turn to wait when
+ * there is no room. Who waits carries away what is full, so that room comes.
+ * A xorb that has no room for a whole piece is full: nobody holds a half-filled one while he waits for the next. */
+#include "upload.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+struct xorb *xet_xorb_foreign(struct xet_upload *u, const struct xet_hash *hash, uint32_t key) {
+  const struct xorb *earlier = xet_known_xorb(u->known, hash);
+  struct xorb *x = calloc(1, sizeof *x);
+  if (!x) return NULL;
+  *x = (struct xorb){
+      .next = u->foreign, .twin = earlier ? earlier->twin : x, .hash = *hash, .state = XORB_THERE, .key = key};
+  u->foreign = x;
+  return earlier || xet_known_name(u->known, x) ? x : NULL;
+}
+
+static struct xorb *new_xorb(struct xet_upload *u, const struct hf_buf *body) {
+  struct xorb *x = calloc(1, sizeof *x);
+  if (!x) return NULL;
+  *x = (struct xorb){.twin = x, .ours = true, .body = *body};
+  if (u->last)
+    u->last->next = x;
+  else
+    u->first = x;
+  u->last = x;
+  if (!u->untaken) u->untaken = x;
+  u->waiting++;
+  return x;
+}
+
+void xet_xorb_body_free(struct xet_upload *u, struct hf_buf *body) {
+  if (u->own_memory)
+    free(body->data);
+  else if (body->data)
+    xet_host->buf_put(body);
+  *body = (struct hf_buf){0};
+}
+
+static hf_status get_body(hf_call *c, struct xet_upload *u, struct hf_buf *body) {
+  size_t size = u->fill + XET_RECORD_HEAD * (size_t)XET_XORB_CHUNKS_MAX;
+  *body = (struct hf_buf){0};
+  if (!u->own_memory) return xet_host->buf_get(c, size, body);
+  body->data = malloc(size);
+  return body->data ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
+}
+
+static bool fits(const struct xet_upload *u, uint32_t raw, uint32_t chunks) {
+  const struct xorb *x = u->open;
+  return x && u->fill - x->raw >= raw && XET_XORB_CHUNKS_MAX - x->count >= chunks;
+}
+
+void xet_wait_a_little(struct xet_upload *u) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  t.tv_nsec += 50000000;
+  t.tv_sec += t.tv_nsec / 1000000000;
+  t.tv_nsec %= 1000000000;
+  pthread_cond_timedwait(&u->changed, &u->lock, &t);
+}
+
+static hf_status open_one(hf_call *c, struct xet_upload *u) {
+  struct hf_buf body;
+  u->opening = true;
+  pthread_mutex_unlock(&u->lock);
+  hf_status st = get_body(c, u, &body);
+  pthread_mutex_lock(&u->lock);
+  u->opening = false;
+  pthread_cond_broadcast(&u->changed);
+  if (st != HF_OK) return st;
+  u->open = new_xorb(u, &body);
+  if (u->open) return HF_OK;
+  xet_xorb_body_free(u, &body);
+  return xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
+}
+
+hf_status xet_xorb_reserve(hf_call *c, struct xet_upload *u, uint32_t raw, uint32_t chunks) {
+  while (!fits(u, raw, chunks)) {
+    bool any = false;
+    if (u->open) {
+      u->open->state = XORB_FULL;
+      u->open = NULL;
+    }
+    pthread_mutex_unlock(&u->lock);
+    hf_status st = xet_host->check(c);
+    if (st == HF_OK) st = xet_carry_one(c, u, &any);
+    pthread_mutex_lock(&u->lock);
+    if (st != HF_OK) return st;
+    if (any || u->open) continue;
+    if (u->opening)
+      xet_wait_a_little(u);
+    else
+      TRY(open_one(c, u));
+  }
+  return HF_OK;
+}
+
+hf_status xet_xorb_slot(hf_call *c, struct xet_upload *u, const struct xet_hash *hash, uint32_t raw, struct xorb **out,
+                        uint32_t *slot) {
+  struct xorb *x = *out = u->open;
+  if (x->count == x->room) {
+    uint32_t room = x->room ? x->room * 2 : 256;
+    struct xorb_slot *more = realloc(x->slots, room * sizeof *more);
+    if (!more) return xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
+    x->slots = more;
+    x->room = room;
+  }
+  x->slots[x->count] = (struct xorb_slot){.hash = *hash, .raw = raw, .at = x->raw + XET_RECORD_HEAD * x->count};
+  *slot = x->count++;
+  x->raw += raw;
+  x->unpacked++;
+  return xet_known_add(u->known, hash, x, *slot) ? HF_OK
+                                                 : xet_host->failf(c, HF_ENOMEM, "no memory for the index of chunks");
+}
