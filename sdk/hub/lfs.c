@@ -363,7 +363,7 @@ static hf_status by_lfs(struct lfs *l, uint32_t from, uint32_t to, uint32_t firs
   for (uint32_t i = 0; i < n; i++)
     if (!asked[i]->known) hf_hub_target_save(asked[i]->saved, &asked[i]->target);
   plan(l, from, to);
-  return send_all(l, first + from, NULL);
+  return l->sending ? send_all(l, first + from, NULL) : HF_OK;
 }
 
 static hf_status run(struct lfs *l, struct hf_hub_op *const *ops, uint32_t count, uint32_t first,

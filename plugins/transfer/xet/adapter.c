@@ -59,7 +59,11 @@ static hf_status run(hf_call *c, void *session, struct hf_tr_file *file) {
 
 static hf_status finish(hf_call *c, void *session) {
   struct session *s = session;
-  return s->direction == HF_TR_UPLOAD ? xet_upload_finish(c, s->half) : HF_OK;
+  if (s->direction != HF_TR_UPLOAD) return HF_OK;
+  hf_status st = xet_upload_finish(c, s->half);
+  if (st != HF_ENOSYS) return st; /* that would mean that there is nothing to finish */
+  xet_host->clear(c);
+  return xet_host->failf(c, HF_ENET, "the Xet server failed before and is not asked again");
 }
 
 static void close_session(void *session) {

@@ -25,7 +25,6 @@ struct intake { /* one file */
   struct xet_merkle tree;
   uint64_t decided; /* pieces */
   struct xet_sent_file *sent;
-  hf_status failed;
 };
 
 /* ---- what the file is made of ---- */
@@ -277,14 +276,11 @@ static hf_status in_turn(hf_call *c, struct intake *in, struct xet_piece *p) {
   hf_status st = HF_OK;
   pthread_mutex_lock(&u->lock);
   while (in->decided != p->number && st == HF_OK) {
-    if (in->failed != HF_OK) st = HF_ECANCELED;
-    if (st == HF_OK) pthread_cond_wait(&u->changed, &u->lock);
+    xet_wait_a_little(u);
+    st = xet_host->check(c); /* whoever failed says why; the others are canceled for it */
   }
   if (st == HF_OK) st = decide(c, in, p);
-  if (st == HF_OK)
-    in->decided++;
-  else
-    in->failed = st;
+  if (st == HF_OK) in->decided++;
   pthread_cond_broadcast(&u->changed);
   pthread_mutex_unlock(&u->lock);
   return st;
@@ -353,12 +349,6 @@ static hf_status work(hf_call *c, void *arg, uint32_t worker) {
     if (st != HF_OK) break;
     st = one_piece(c, in, p, state, &any);
     put_piece(in->u, p);
-  }
-  if (st != HF_OK) {
-    pthread_mutex_lock(&in->u->lock);
-    in->failed = st;
-    pthread_cond_broadcast(&in->u->changed);
-    pthread_mutex_unlock(&in->u->lock);
   }
   free(state);
   return st;
