@@ -53,7 +53,7 @@ hf_status hf_source_tally(hf_call *, struct hf_source *raw, uint32_t item,
 
 /* The journal: a header, then fixed records, each checked by itself, so that a torn or foreign one is ignored. A record says
  * that the first `len` bytes of block `block` have checksum `sum`; the last record of a block counts. All little-endian. */
-enum { HF_JOURNAL_HEAD = 128, HF_JOURNAL_RECORD = 24, HF_JOURNAL_BLOCKS_MOST = 1 << 24 };
+enum { HF_JOURNAL_HEAD = 128, HF_JOURNAL_RECORD = 24, HF_JOURNAL_LEAF = 48, HF_JOURNAL_BLOCKS_MOST = 1 << 24 };
 struct hf_journal_block {
   uint32_t len; /* 0: nothing known */
   uint64_t sum;
@@ -68,4 +68,7 @@ void hf_journal_record(uint8_t out[HF_JOURNAL_RECORD], uint64_t salt, uint32_t b
 /* Reads whole records into the table of `blocks` rows; what is not a record of this file is skipped. */
 void hf_journal_parse(const uint8_t *data, size_t len, uint64_t salt, uint64_t size, uint32_t block,
                       struct hf_journal_block *table, uint32_t blocks);
+/* Between them, two records long: what an adapter knows of the bytes (off, len, hash). len fits 32 bits. */
+void hf_journal_leaf(uint8_t out[HF_JOURNAL_LEAF], uint64_t salt, const struct hf_leaf *);
+bool hf_journal_leaf_read(const uint8_t in[HF_JOURNAL_LEAF], uint64_t salt, uint64_t size, struct hf_leaf *);
 #endif

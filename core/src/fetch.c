@@ -245,7 +245,9 @@ static hf_status fetch_file(hf_call *c, struct hf_batch *b, uint32_t i, bool *en
     *ended = true;
     return hf_batch_end(c, b, i, HF_OK, &file);
   }
-  TRY(receive(c, b, i));
+  hf_status st = receive(c, b, i);
+  hf_batch_no_bases(b, i);
+  TRY(st);
   *ended = true;
   return hf_group_add(c, b, i);
 }

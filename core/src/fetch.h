@@ -10,6 +10,7 @@ enum {
   HF_GROUP_FILES = 256,
   HF_GROUP_NS = 2000000000,
   HF_LEASE_TTL_MS = 30000,
+  HF_BASES_MOST = 4,
   HF_NO_LEASE_BELOW = 1 << 20 /* two that fetch a small file cost less than a lease */
 };
 #define HF_GROUP_BYTES ((uint64_t)1 << 30)
@@ -27,6 +28,8 @@ struct hf_file_job { /* one file */
   struct hf_sink *sink;
   uint64_t moved, moved_ns; /* as the minder saw it */
   bool stalled;
+  struct hf_tr_base bases[HF_BASES_MOST]; /* fetch_run.c */
+  bool bases_asked;
 };
 
 struct hf_batch {
@@ -64,6 +67,7 @@ void hf_group_discard(struct hf_batch *);
 /* fetch_run.c. Fills the sink: tiers first where asked, then adapters, beginning behind *last_used, which is updated. */
 #define HF_NO_ADAPTER UINT32_MAX
 hf_status hf_batch_fill(hf_call *, struct hf_batch *, uint32_t i, bool tiers, uint32_t *last_used);
+void hf_batch_no_bases(struct hf_batch *, uint32_t i); /* closes what was opened of older versions */
 
 /* fetch_minder.c */
 void hf_minder_start(struct hf_batch *);

@@ -11,15 +11,39 @@ static bool lacks(hf_call *c, struct hf_sink *s) {
   return s->missing(c, s, &r, &n) != HF_OK || n > 0;
 }
 
+/* Older versions, for an adapter that moves only differences. */
+static void ask_bases(hf_call *c, struct hf_batch *b, uint32_t i) {
+  struct hf_file_job *j = &b->jobs[i];
+  const struct hf_fetch *f = b->f;
+  uint32_t n = HF_BASES_MOST;
+  bool can = f->struct_size >= offsetof(struct hf_fetch, bases) + sizeof f->bases && f->bases && j->tr.xet_hash;
+  hf_call *own = can && !j->bases_asked ? hf_call_branch(c) : NULL;
+  if (!own) return;
+  j->bases_asked = true;
+  if (f->bases(own, f->arg, &f->files[i], i, j->bases, &n) != HF_OK || n > HF_BASES_MOST) n = 0;
+  hf_call_branch_end(own, false);
+  j->tr.bases = (struct hf_table)HF_TABLE_N(j->bases, n);
+}
+
+void hf_batch_no_bases(struct hf_batch *b, uint32_t i) {
+  struct hf_file_job *j = &b->jobs[i];
+  for (uint32_t k = 0; k < j->tr.bases.count; k++)
+    if (j->bases[k].source) j->bases[k].source->close(j->bases[k].source);
+  j->tr.bases.count = 0;
+}
+
 static hf_status run_one(hf_call *c, struct hf_batch *b, uint32_t i, struct hf_adapter *a) {
   struct hf_file_job *j = &b->jobs[i];
   TRY(hf_adapter_open(c, a, &b->tr));
+  if (a->mod->m->caps & HF_TR_DEDUP) ask_bases(c, b, i);
   struct hf_guard g;
   hf_minder_running(b, i, c);
+  hf_leaf_lazy(j->sink, j->tr.xet_hash && (a->mod->m->caps & HF_TR_ATTESTS));
   hf_guard_in(&g, c, a->mod, &a->object);
   hf_status st = a->tr->run(c, a->session, &j->tr);
   hf_guard_out(&g, c);
   hf_minder_running(b, i, NULL);
+  hf_leaf_lazy(j->sink, false);
   if (b->f->files[i].url) j->tr.url = b->f->files[i].url;
   if (st != HF_OK)
     return st > 0 ? hf_call_failf(c, HF_EABI, "adapter %s left %s open", a->mod->m->name, j->tr.path) : st;
@@ -107,7 +131,10 @@ static void try_tiers(hf_call *c, struct hf_batch *b, uint32_t i) {
 
 hf_status hf_batch_fill(hf_call *c, struct hf_batch *b, uint32_t i, bool tiers, uint32_t *last_used) {
   struct hf_file_job *j = &b->jobs[i];
-  if (tiers && b->f->tier_count) try_tiers(c, b, i);
+  if (tiers && b->f->tier_count) {
+    hf_leaf_lazy(j->sink, false);
+    try_tiers(c, b, i);
+  }
   TRY(hf_call_check(c));
   return lacks(c, j->sink) ? run_adapters(c, b, i, last_used) : HF_OK;
 }

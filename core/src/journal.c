@@ -68,3 +68,17 @@ void hf_journal_parse(const uint8_t *data, size_t len, uint64_t salt, uint64_t s
     table[i] = (struct hf_journal_block){n, get64(data + 8)};
   }
 }
+
+void hf_journal_leaf(uint8_t out[HF_JOURNAL_LEAF], uint64_t salt, const struct hf_leaf *l) {
+  put64(out, l->off);
+  put32(out + 8, (uint32_t)l->len);
+  memcpy(out + 12, l->hash, sizeof l->hash);
+  put32(out + 44, (uint32_t)hf_sum_of(salt, out, 44));
+}
+
+bool hf_journal_leaf_read(const uint8_t in[HF_JOURNAL_LEAF], uint64_t salt, uint64_t size, struct hf_leaf *l) {
+  l->off = get64(in);
+  l->len = get32(in + 8);
+  memcpy(l->hash, in + 12, sizeof l->hash);
+  return l->len > 0 && l->off < size && l->len <= size - l->off && get32(in + 44) == (uint32_t)hf_sum_of(salt, in, 44);
+}

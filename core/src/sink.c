@@ -108,6 +108,9 @@ static hf_status before_write(hf_call *c, struct hf_wrap *w, uint64_t off, uint6
   if (fits && !w->ordered && hf_ranges_touch(&w->held, off, total)) {
     if (!hf_ranges_cut(&w->held, off, total))
       st = hf_call_failf(c, HF_ENOMEM, "%s arrives in too many pieces", w->what.name.path);
+    if (!hf_ranges_cut(&w->leafed, off, total))
+      st = hf_call_failf(c, HF_ENOMEM, "%s arrives in too many pieces", w->what.name.path);
+    w->attested = false;
     if (off < w->claim || off < w->hashed) w->rehash = true;
     hf_journal_forget(w, off, total);
   }
@@ -160,7 +163,7 @@ static hf_status wrap_writev(hf_call *c, struct hf_sink *s, uint64_t off, const 
     TRY(st);
     TRY(after_write(c, w, off, total));
     hf_journal_follow(c, w, off, iov, n);
-    TRY(hf_frontier_follow(c, w, off, iov, n, CATCH_UP));
+    if (!w->lazy) TRY(hf_frontier_follow(c, w, off, iov, n, CATCH_UP));
   }
   atomic_fetch_add_explicit(&w->wire, total, memory_order_relaxed);
   atomic_fetch_add_explicit(&w->moved, total, memory_order_relaxed);
@@ -213,16 +216,6 @@ static hf_status wrap_commit(hf_call *c, struct hf_sink *s, struct hf_span *span
   return st;
 }
 
-static hf_status wrap_leaf(hf_call *c, struct hf_sink *s, uint64_t off, uint64_t len, const uint8_t hash[32]) {
-  struct hf_wrap *w = (struct hf_wrap *)s;
-  (void)hash; /* the block journal already lets a later run re-hash what lies on disk */
-  pthread_mutex_lock(&w->lock);
-  bool held = len <= SIZE_MOST && off <= SIZE_MOST && hf_ranges_has(&w->held, off, len);
-  pthread_mutex_unlock(&w->lock);
-  return held ? HF_OK
-              : hf_call_failf(c, HF_EABI, "a hash was given for bytes of %s that are not there", w->what.name.path);
-}
-
 static hf_status wrap_checkpoint(hf_call *c, struct hf_sink *s, int32_t wait) {
   struct hf_wrap *w = (struct hf_wrap *)s;
   struct hf_guard g;
@@ -237,6 +230,7 @@ static void wrap_free(struct hf_wrap *w) {
   hf_frontier_free(w);
   hf_order_free(w);
   hf_ranges_free(&w->held);
+  hf_leaf_free(w);
   hf_mem_free(w->open);
   pthread_mutex_destroy(&w->object);
   pthread_mutex_destroy(&w->io);
@@ -284,7 +278,9 @@ static hf_status promise(hf_call *c, struct hf_wrap *w) {
       hf_call_log(c, HF_LOG_WARNING,
                   "HF_VERIFY=off: nothing that arrives is verified. Use it to measure, never to work.");
   }
-  if (w->want.algo == HF_DIGEST_NONE && verify && strcmp(verify, "strict") == 0)
+  w->strict = verify && strcmp(verify, "strict") == 0;
+  w->lazy = (w->what.flags & HF_IN_VIA_XET) && w->what.xet_hash && !w->strict;
+  if (w->want.algo == HF_DIGEST_NONE && w->strict)
     return hf_call_failf(c, HF_EDIGEST,
                          "%s cannot be verified: the server gives no digest; allow it with HF_VERIFY=lax",
                          w->what.name.path);
@@ -338,8 +334,11 @@ hf_status hf_sink_wrap(hf_call *c, struct hf_sink *raw, const struct hf_sink_opt
                           .lend = wrap_lend,
                           .commit = wrap_commit,
                           .drop = wrap_drop,
-                          .leaf = wrap_leaf,
-                          .checkpoint = wrap_checkpoint};
+                          .leaf = hf_leaf_tell,
+                          .checkpoint = wrap_checkpoint,
+                          .forget = hf_leaf_forget,
+                          .leaves = hf_leaf_list,
+                          .attest = hf_leaf_attest};
   hf_status st = start(c, w);
   if (st == HF_OK) {
     *out = &w->s;
@@ -389,13 +388,17 @@ hf_status hf_sink_seal(hf_call *c, struct hf_sink *s, void **seal) {
   struct hf_digest is;
   *seal = NULL;
   hf_status st = complete(c, w);
-  if (st == HF_OK) st = hf_frontier_end(c, w, &is);
+  if (st == HF_OK && w->attested)
+    is = w->proof;
+  else if (st == HF_OK)
+    st = hf_frontier_end(c, w, &is);
   if (st != HF_OK) {
     hf_sink_abort(s, true);
     return st;
   }
   tell(c, w, true);
-  if (w->want.algo != HF_DIGEST_NONE && (is.len != w->want.len || memcmp(is.bytes, w->want.bytes, is.len) != 0)) {
+  if (w->want.algo != HF_DIGEST_NONE && !w->attested &&
+      (is.len != w->want.len || memcmp(is.bytes, w->want.bytes, is.len) != 0)) {
     st = mismatch(c, w, &is);
     raw_abort(w->store, w->raw, &w->object, false);
   } else {

@@ -1,5 +1,5 @@
 /* sink.h - the wrapped sink's insides, shared by sink.c (bounds, progress, seal), sink_digest.c (the frontier), sink_resume.c
- * (block journal) and sink_order.c (stores that take bytes in order or in whole parts).
+ * (block journal), sink_leaf.c (hashes by the adapter) and sink_order.c (stores that take bytes in order or in whole parts).
  * Lock order: io, then lock; neither is held by a writer of a store that takes any order while it writes or hashes. */
 #ifndef HF_SINK_H
 #define HF_SINK_H
@@ -45,6 +45,17 @@ struct hf_wrap {
   struct hf_open_block *open;
   bool note_broken;
 
+  /* sink_leaf.c */
+  bool lazy;   /* an adapter that attests is at work: no digest meanwhile */
+  bool strict; /* our own digest in every case */
+  bool attested;
+  struct hf_digest proof;
+  struct hf_ranges leafed; /* what leaf() was told of in this run */
+  struct hf_leaf *leaves;  /* of earlier runs, by place */
+  uint32_t leaf_count, leaf_room;
+  uint8_t leaf_notes[16 * HF_JOURNAL_LEAF];
+  uint32_t leaf_fill;
+
   uint64_t next; /* ordered: bytes that the store or the part buffer has */
   uint8_t *part; /* HF_ST_PART_WRITE */
   size_t part_size, part_fill;
@@ -78,6 +89,20 @@ void hf_journal_forget(struct hf_wrap *, uint64_t off, uint64_t len);
 void hf_journal_follow(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n);
 /* The attempt ends here: records the blocks that are filled in part. */
 void hf_journal_stop(struct hf_wrap *);
+
+/* Appends to the journal what is due: leaves that wait, then `data`. */
+void hf_journal_append(hf_call *, struct hf_wrap *, const void *data, size_t len);
+
+hf_status hf_leaf_tell(hf_call *, struct hf_sink *, uint64_t off, uint64_t len, const uint8_t hash[32]);
+hf_status hf_leaf_forget(hf_call *, struct hf_sink *, uint64_t off, uint64_t len);
+hf_status hf_leaf_list(hf_call *, struct hf_sink *, uint64_t from, struct hf_leaf *, uint32_t *n);
+hf_status hf_leaf_attest(hf_call *, struct hf_sink *, const struct hf_digest *);
+/* Is an adapter at work that attests? */
+void hf_leaf_lazy(struct hf_sink *, bool);
+/* A piece of an earlier run's journal; sort: it was the last one. */
+void hf_leaf_note(struct hf_wrap *, const uint8_t *notes, size_t len);
+void hf_leaf_sort(struct hf_wrap *);
+void hf_leaf_free(struct hf_wrap *);
 
 hf_status hf_order_write(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n, uint64_t total);
 hf_status hf_order_flush(hf_call *, struct hf_wrap *); /* the last, shorter part */

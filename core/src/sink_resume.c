@@ -3,7 +3,7 @@
  * The journal is an optimisation: when it cannot be kept, the download goes on without one. */
 #include "sink.h"
 
-enum { NOTE_READ = HF_JOURNAL_RECORD * 2048, RUN_BYTES = 16 << 20, RECORDS_PER_BLOCK = 8 };
+enum { NOTE_READ = HF_JOURNAL_RECORD * 2048, RUN_BYTES = 16 << 20, RECORDS_PER_BLOCK = 8, LEAF_LEAST = 4096 };
 
 static uint32_t block_len(const struct hf_wrap *w, uint32_t index) {
   uint64_t start = (uint64_t)index * w->block;
@@ -28,8 +28,8 @@ static hf_status note_read(hf_call *c, struct hf_wrap *w, void *data, size_t len
   return st;
 }
 
-static void record(hf_call *c, struct hf_wrap *w, uint32_t index, uint32_t len, uint64_t sum) {
-  uint8_t out[HF_JOURNAL_HEAD + HF_JOURNAL_RECORD];
+void hf_journal_append(hf_call *c, struct hf_wrap *w, const void *data, size_t len) {
+  uint8_t out[HF_JOURNAL_HEAD + sizeof w->leaf_notes + HF_JOURNAL_RECORD];
   size_t n = 0;
   pthread_mutex_lock(&w->lock);
   bool off = w->note_broken;
@@ -38,16 +38,26 @@ static void record(hf_call *c, struct hf_wrap *w, uint32_t index, uint32_t len, 
     memcpy(out, w->head, HF_JOURNAL_HEAD);
     n = HF_JOURNAL_HEAD;
   }
-  w->note_at += n + HF_JOURNAL_RECORD;
+  memcpy(out + n, w->leaf_notes, w->leaf_fill);
+  n += w->leaf_fill;
+  w->leaf_fill = 0;
+  if (len) memcpy(out + n, data, len);
+  n += len;
+  w->note_at += n;
   pthread_mutex_unlock(&w->lock);
-  if (off) return;
-  hf_journal_record(out + n, w->salt, index, len, sum);
-  if (note_write(c, w, out, n + HF_JOURNAL_RECORD, at) == HF_OK) return;
+  if (off || !n) return;
+  if (note_write(c, w, out, n, at) == HF_OK) return;
   hf_call_clear(c); /* not a failure of the download */
   pthread_mutex_lock(&w->lock);
   w->note_broken = true;
   pthread_mutex_unlock(&w->lock);
   hf_call_log(c, HF_LOG_DEBUG, "%s: the journal cannot be written; an interruption will cost more", w->what.name.path);
+}
+
+static void record(hf_call *c, struct hf_wrap *w, uint32_t index, uint32_t len, uint64_t sum) {
+  uint8_t out[HF_JOURNAL_RECORD];
+  hf_journal_record(out, w->salt, index, len, sum);
+  hf_journal_append(c, w, out, sizeof out);
 }
 
 /* The block was not summed as it came: sum what lies in the store. */
@@ -199,7 +209,7 @@ static hf_status verify_run(hf_call *c, void *arg, uint32_t run) {
     if (r->table[i].len == 0) continue;
     st = verify_block(c, w, &r->table[i], i, buf, &good);
     hashing = hashing && good;
-    if (st == HF_OK && hashing) st = hf_frontier_add(c, w, buf, r->table[i].len);
+    if (st == HF_OK && hashing && !w->lazy) st = hf_frontier_add(c, w, buf, r->table[i].len);
     if (r->table[i].len != block_len(w, i)) hashing = false;
   }
   hf_mem_free(buf);
@@ -215,13 +225,16 @@ static hf_status read_journal(hf_call *c, struct hf_wrap *w, struct hf_journal_b
     return HF_ENOTFOUND;
   uint8_t *buf = hf_mem_alloc(NOTE_READ);
   if (!buf) return HF_ENOTFOUND;
-  uint64_t at = HF_JOURNAL_HEAD, most = (uint64_t)w->blocks * RECORDS_PER_BLOCK * HF_JOURNAL_RECORD + NOTE_READ;
+  uint64_t at = HF_JOURNAL_HEAD, per_block = RECORDS_PER_BLOCK + w->block / LEAF_LEAST * 2;
+  uint64_t most = w->blocks * per_block * HF_JOURNAL_RECORD + NOTE_READ;
   do {
     if (note_read(c, w, buf, NOTE_READ, at, &got) != HF_OK) got = 0;
     size_t whole = got - got % HF_JOURNAL_RECORD;
     hf_journal_parse(buf, whole, w->salt, w->s.size, w->block, table, w->blocks);
-    at += whole;
+    hf_leaf_note(w, buf, whole);
+    at += got == NOTE_READ ? whole - HF_JOURNAL_RECORD : whole; /* a leaf may lie across the end */
   } while (got == NOTE_READ && at < most);
+  hf_leaf_sort(w);
   w->note_at = at;
   hf_mem_free(buf);
   return HF_OK;

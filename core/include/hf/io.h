@@ -15,6 +15,10 @@ struct hf_iov { /* FROZEN */
   const void *base;
   size_t len;
 };
+struct hf_leaf { /* FROZEN; since 1.1: a piece of a file and its hash, by whatever tree the file's own hash is made of */
+  uint64_t off, len;
+  uint8_t hash[32];
+};
 struct hf_span { /* FROZEN: memory lent by a sink or mapped by a source */
   void *base;
   size_t len;
@@ -87,6 +91,18 @@ struct hf_sink {
 
   /* Stores only: ends the sink without a file. keep_partial: bytes and note stay for a later ingest() of the same. */
   void (*abort)(struct hf_sink *, int32_t keep_partial);
+
+  /* Since 1.1, wrapped sinks only; NULL elsewhere.
+   * forget: bytes of [off, off+len) turned out to be wrong; they are missing again.
+   * leaves: what leaf() was told of bytes that are held, in earlier runs too: leaves that begin at or behind `from`,
+   * ascending; *n is the room in and the number out. What lies on disk may have changed since: hash it before it counts.
+   * attest: every byte of the file was hashed by the caller, each piece told by leaf() after it was written, and together
+   * they have this digest (algo HF_DIGEST_XET). If it is the one that the file must have, no other one is computed when the
+   * file is sealed. HF_EDIGEST: it is not. HF_ENOSYS: the leaves do not make up the file, or its hash is not known: nothing
+   * is lost, the host verifies by its own digest. For adapters of HF_TR_ATTESTS. */
+  hf_status (*forget)(hf_call *, struct hf_sink *, uint64_t off, uint64_t len);
+  hf_status (*leaves)(hf_call *, struct hf_sink *, uint64_t from, struct hf_leaf *, uint32_t *n);
+  hf_status (*attest)(hf_call *, struct hf_sink *, const struct hf_digest *);
 };
 
 /* One file being sent or read. Ended by close(). */

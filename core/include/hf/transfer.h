@@ -17,7 +17,8 @@ enum {
   HF_TR_RANGES = 4, /* fetches parts of a file in parallel */
   HF_TR_RESUME = 8, /* asks the sink what is missing */
   HF_TR_DEDUP = 16, /* does not move bytes the other side has */
-  HF_TR_BATCH = 32  /* works better on many files at once */
+  HF_TR_BATCH = 32, /* works better on many files at once */
+  HF_TR_ATTESTS = 64 /* since 1.1: hashes all bytes of files with a xet_hash and says so by sink->attest() */
 };
 
 /* An older version of a file that is at hand, for adapters that move only differences. */

@@ -13,9 +13,14 @@
 #include <time.h>
 
 enum {
-  RENEW_BEFORE = 60, /* seconds */
-  FIRST_CONNECT_MS = 3000,
-  FIRST_SILENCE_MS = 4500,
+  RENEW_BEFORE = 60,     /* seconds */
+  RENEW_NOT_WITHIN = 10, /* seconds after the last time, unless the token is refused: clocks may differ */
+  CONNECT_MS = 3000,
+  SILENCE_MS = 4500,
+  NO_BYTE_MS = 8500, /* without a byte: another way is tried */
+  LEAST_MS = 400,
+  FAILURES_MOST = 7,
+  PATIENT_FAILURES = 40,
   WIDTH_FIRST = 4,
   BAD_MOST = 16,
   ORIGIN_MOST = 300
@@ -64,6 +69,9 @@ static void new_session_id(char out[37]) {
 hf_status xet_cas_init(hf_call *c, struct xet_cas *s, const struct hf_tr_batch *batch, const char *fixed_option,
                        uint32_t most) {
   *s = (struct xet_cas){.batch = batch, .width = WIDTH_FIRST < most ? WIDTH_FIRST : most, .width_most = most};
+  const char *only = xet_host->option(c, "HF_TRANSFER");
+  s->patient = only && !strcmp(only, "xet");
+  atomic_init(&s->moved_ns, xet_host->now_ns());
   const char *fixed = xet_host->option(c, fixed_option);
   unsigned long n = fixed ? strtoul(fixed, NULL, 10) : 0;
   if (n > 0 && n <= 64) {
@@ -180,6 +188,7 @@ static hf_status renew(hf_call *c, struct xet_cas *s) {
     g->url = strdup(a->url);
     g->bearer = malloc(room);
     g->expires = a->expires;
+    g->obtained_ns = xet_host->now_ns();
   }
   if (g && g->url && g->bearer) {
     snprintf(g->bearer, room, "Bearer %s", a->token);
@@ -194,13 +203,18 @@ static hf_status renew(hf_call *c, struct xet_cas *s) {
   return st;
 }
 
+static bool is_stale(const struct xet_grant *g, uint64_t now) {
+  uint64_t age = (xet_host->now_ns() - g->obtained_ns) / 1000000000u;
+  return g->expires < now + RENEW_BEFORE && age >= RENEW_NOT_WITHIN;
+}
+
 /* A grant that is good for a while and is not the one that was just refused. */
 static hf_status get_grant(hf_call *c, struct xet_cas *s, const struct xet_grant *refused,
                            const struct xet_grant **out) {
   hf_status st = HF_OK;
   pthread_mutex_lock(&s->lock);
   uint64_t now = (uint64_t)time(NULL);
-  if (!s->grant || s->grant == refused || s->grant->expires < now + RENEW_BEFORE) {
+  if (!s->grant || s->grant == refused || is_stale(s->grant, now)) {
     const struct xet_grant *before = s->grant;
     st = renew(c, s);
     /* What is left of the old one may still do. */
@@ -216,11 +230,50 @@ static hf_status get_grant(hf_call *c, struct xet_cas *s, const struct xet_grant
 
 /* ---- requests ---- */
 
+void xet_cas_moved(struct xet_cas *s, uint64_t bytes) {
+  atomic_fetch_add(&s->bytes, bytes);
+  atomic_store_explicit(&s->moved_ns, xet_host->now_ns(), memory_order_relaxed);
+}
+
+/* What is left of the time without a byte. */
+static uint32_t left_ms(struct xet_cas *s) {
+  uint64_t now = xet_host->now_ns(), then = atomic_load(&s->moved_ns);
+  uint64_t passed = now > then ? (now - then) / 1000000u : 0;
+  return passed < NO_BYTE_MS ? (uint32_t)(NO_BYTE_MS - passed) : 0;
+}
+
 void xet_cas_patience(struct xet_cas *s, struct hf_http_req *req) {
-  if (atomic_load(&s->bytes)) return;
+  bool up = s->batch->direction == HF_TR_UPLOAD;
+  if (up && atomic_load(&s->bytes)) return;
   req->tries = 1;
-  req->connect_ms = FIRST_CONNECT_MS;
-  req->timeout_ms = FIRST_SILENCE_MS;
+  if (!up && s->patient) return;
+  uint32_t left = up ? NO_BYTE_MS : left_ms(s);
+  if (left < LEAST_MS) left = LEAST_MS;
+  req->connect_ms = left < CONNECT_MS ? left : CONNECT_MS;
+  req->timeout_ms = left < SILENCE_MS ? left : SILENCE_MS;
+}
+
+static bool passes(const struct hf_error *e) {
+  return e && (e->code == HF_ENET || e->code == HF_ETIMEDOUT || e->code == HF_ERATELIMIT ||
+               (e->code == HF_EHTTP && e->retryable));
+}
+
+hf_status xet_cas_again(hf_call *c, struct xet_cas *s, uint32_t *failures, hf_status st) {
+  const struct hf_error *e = xet_host->error(c);
+  uint32_t most = s->patient ? PATIENT_FAILURES : FAILURES_MOST;
+  if (xet_host->check(c) != HF_OK || !passes(e) || ++*failures > most) return st;
+  if (!atomic_load(&s->bytes) && e->code == HF_ENET && !s->patient) return st; /* never reached: not there */
+  uint32_t wish = e->retry_after_ms, left = left_ms(s);
+  if (!s->patient && (wish ? wish : LEAST_MS) >= left) return st;
+  xet_host->clear(c);
+  if (!wish && !s->patient && (250u << *failures) > left) wish = LEAST_MS;
+  return xet_host->backoff(c, *failures, wish);
+}
+
+static uint32_t wish_ms(const struct hf_http_resp *r) {
+  const char *text = header(r, "retry-after");
+  unsigned long n = text && *text >= '0' && *text <= '9' ? strtoul(text, NULL, 10) : 0;
+  return n > 3600 ? 3600000u : (uint32_t)n * 1000;
 }
 
 hf_status xet_cas_refused(hf_call *c, const char *what, const struct hf_http_resp *r) {
@@ -234,6 +287,7 @@ hf_status xet_cas_refused(hf_call *c, const char *what, const struct hf_http_res
                                                                            : HF_EHTTP,
                                               .http_status = s,
                                               .retryable = s == 408 || s == 429 || s >= 500,
+                                              .retry_after_ms = wish_ms(r),
                                               .request_id = header(r, "x-request-id"),
                                               .message = text});
 }

@@ -12,7 +12,8 @@
 struct xet_grant { /* one answer of the token route; kept until the session ends, since others may be reading it */
   struct xet_grant *older;
   char *url, *bearer;
-  uint64_t expires; /* Unix seconds */
+  uint64_t expires;     /* Unix seconds, by the server's clock */
+  uint64_t obtained_ns; /* by ours that never jumps */
 };
 
 struct xet_cas {
@@ -20,8 +21,10 @@ struct xet_cas {
   char session_id[37];
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  struct xet_grant *grant;    /* the newest */
-  atomic_uint_fast64_t bytes; /* that came by Xet: it works */
+  struct xet_grant *grant;       /* the newest */
+  atomic_uint_fast64_t bytes;    /* that came by Xet: it works */
+  atomic_uint_fast64_t moved_ns; /* when the last of them did, or when waiting began */
+  bool patient;                  /* there is no other way to fall back to */
   atomic_bool bad, only_v1;
   /* how many transfers at once */
   uint32_t width, width_most, active;
@@ -38,8 +41,13 @@ void xet_cas_free(struct xet_cas *);
  * the caller leaves empty in `req` is filled in. */
 hf_status xet_cas_ask(hf_call *, struct xet_cas *, const char *path, const struct hf_http_req *req,
                       struct hf_http_resp *);
-/* Limits and retries of a request, by whether a byte has come yet: falling back must not take long. */
+/* Downloads: bytes came, or somebody begins to wait for some. */
+void xet_cas_moved(struct xet_cas *, uint64_t bytes);
+/* Limits of one attempt, by how long no byte has come: falling back must not take long. */
 void xet_cas_patience(struct xet_cas *, struct hf_http_req *);
+/* Downloads: an attempt failed with the call's error. HF_OK: it has been waited, try again (the error is cleared); else what
+ * the call ends with. *failures counts attempts that brought nothing. */
+hf_status xet_cas_again(hf_call *, struct xet_cas *, uint32_t *failures, hf_status);
 /* An answer of a status that is no success becomes the call's error. */
 hf_status xet_cas_refused(hf_call *, const char *what, const struct hf_http_resp *);
 
