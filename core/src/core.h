@@ -45,6 +45,8 @@ void hf_text_json(struct hf_text_buf *, const char *, size_t); /* quoted and esc
 void hf_text_free(struct hf_text_buf *);
 /* redact.c: replaces tokens, signatures and passwords in a text that people will read. In place; never longer. */
 void hf_text_redact(char *);
+/* The value of a header with a credential: redacted from now on, in any text. Of the last 16 different ones. */
+void hf_secret_carried(const char *value);
 
 /* ---- error.c: the error slot; cancel.c: the tree of cancel flags and hooks; call.c: calls, branches, options, events ---- */
 struct hf_error_slot { /* no allocation: texts are cut to fit */

@@ -153,6 +153,13 @@ static bool crosses(const char *name) {
   return false;
 }
 
+static bool is_credential(const char *name) {
+  static const char *const parts[] = {"authorization", "key", "token", "cookie", "secret"};
+  for (size_t i = 0; i < HF_COUNT(parts); i++)
+    if (strcasestr(name, parts[i]) != NULL) return true;
+  return false;
+}
+
 struct rows {
   struct hf_kv *at;
   uint32_t n;
@@ -215,6 +222,8 @@ hf_status http_request_headers(struct http *h, struct hf_kv **rows, uint32_t *n)
     drop(&r, "range");
     add(&r, "range", h->range);
   }
+  for (uint32_t i = 0; i < r.n; i++)
+    if (is_credential(r.at[i].key)) hf_secret_carried(r.at[i].value);
   h->secret_from = NULL;
   if (h->trusted_way && hf_url_same_origin(h->req.url, h->url)) h->secret_from = h->req.secret_from;
   if (h->secret_from == NULL && has(&r, "authorization")) h->secret_from = hf_host()->option(h->call, "HF_TOKEN_FROM");

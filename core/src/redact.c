@@ -1,6 +1,6 @@
 /* Takes secrets out of a text that people will read: tokens, authorizations, cookies, signed URLs, passwords in URLs.
  * Works in place and never makes the text longer; what stands around a secret stays, so a message still says what it said.
- * Rather too much than too little: a value behind one of these words goes, whatever it looks like. */
+ * Rather too much than too little: a value behind one of these words goes, and so does a credential that was sent. */
 #include <ctype.h>
 
 #include "core.h"
@@ -46,6 +46,34 @@ static const struct {
   size_t least;
 } starts[] = {{"hf_oauth_", 4}, {"hf_jwt_", 4}, {"hf_app_", 4}, {"api_org_", 4}, {"hf_", 10}};
 
+/* Credentials that requests carried: they go wherever a server echoes them, whatever they look like. Of a longer one the
+ * beginning is kept; what follows it up to the end of the value goes too. */
+enum { CARRIED = 16, CARRIED_LEAST = 8, CARRIED_ROOM = 256 };
+static struct {
+  pthread_mutex_t lock;
+  uint32_t count, next;
+  char text[CARRIED][CARRIED_ROOM];
+} carried = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void hf_secret_carried(const char *value) {
+  const char *space = strrchr(value, ' '); /* "Bearer ..." */
+  if (space) value = space + 1;
+  size_t n = strlen(value);
+  if (n < CARRIED_LEAST) return;
+  if (n >= CARRIED_ROOM) n = CARRIED_ROOM - 1;
+  pthread_mutex_lock(&carried.lock);
+  bool known = false;
+  for (uint32_t i = 0; i < carried.count && !known; i++)
+    known = !strncmp(carried.text[i], value, n) && !carried.text[i][n];
+  if (!known) {
+    char *to = carried.text[carried.next++ % CARRIED];
+    memcpy(to, value, n);
+    to[n] = 0;
+    if (carried.count < CARRIED) carried.count++;
+  }
+  pthread_mutex_unlock(&carried.lock);
+}
+
 static bool word_char(char c) {
   return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
@@ -75,6 +103,19 @@ static void hide(struct edit *e, size_t n) {
   memset(e->to, '*', stars);
   e->to += stars;
   e->from += n;
+}
+
+/* With the lock held. */
+static bool carried_value(struct edit *e) {
+  for (uint32_t i = 0; i < carried.count; i++) {
+    const char *secret = carried.text[i];
+    if (*e->from != *secret) continue;
+    size_t n = strlen(secret);
+    if (strncmp(e->from, secret, n) != 0) continue;
+    hide(e, n + (n == CARRIED_ROOM - 1 ? value_length(e->from + n, false) : 0));
+    return true;
+  }
+  return false;
 }
 
 static bool token(struct edit *e) {
@@ -142,13 +183,15 @@ static bool userinfo(struct edit *e) {
 void hf_text_redact(char *text) {
   struct edit e = {text, text};
   char before = 0;
+  pthread_mutex_lock(&carried.lock);
   while (*e.from) {
-    if (userinfo(&e) || (!word_char(before) && (token(&e) || scheme(&e) || named(&e)))) {
+    if (carried_value(&e) || userinfo(&e) || (!word_char(before) && (token(&e) || scheme(&e) || named(&e)))) {
       before = '*';
       continue;
     }
     before = *e.from;
     keep(&e, 1);
   }
+  pthread_mutex_unlock(&carried.lock);
   *e.to = 0;
 }

@@ -140,6 +140,27 @@ START_TEST(secrets_go_and_prose_stays) {
 END_TEST
 
 /* Whatever comes in: never longer, and a second time changes nothing that matters to its length. */
+START_TEST(what_requests_carried_goes_wherever_it_stands) {
+  char text[2048], jwt[700];
+  memset(jwt, 'j', sizeof jwt - 1);
+  jwt[sizeof jwt - 1] = 0;
+  hf_secret_carried("Bearer s3cr3t.of.a.provider");
+  hf_secret_carried("s3cr3t.of.a.provider");
+  hf_secret_carried("tooshor");
+  hf_secret_carried(jwt);
+  snprintf(text, sizeof text, "wrong key 's3cr3t.of.a.provider', xs3cr3t.of.a.providery, s3cr3t.of.a, tooshor, %s!",
+           jwt);
+  hf_text_redact(text);
+  ck_assert_str_eq(text, "wrong key '***', x***y, s3cr3t.of.a, tooshor, ***");
+  for (int i = 0; i < 40; i++) {
+    snprintf(text, sizeof text, "many-of-them-%02d", i);
+    hf_secret_carried(text);
+    hf_text_redact(text);
+    ck_assert_str_eq(text, "***");
+  }
+}
+END_TEST
+
 START_TEST(redaction_never_makes_a_text_longer) {
   static const char *const pieces[] = {"hf_",   "hf_oauth_", "Bearer ", "cookie:", "://", "@",  "=",
                                        "token", "\"",        "'",       "sig=",    " ",   "\n", "a",
@@ -169,6 +190,7 @@ int main(void) {
   tcase_add_test(t, without_memory_the_text_stays_valid);
   tcase_add_loop_test(t, json_strings_are_those_of_python, 0, HF_COUNT(json));
   tcase_add_loop_test(t, secrets_go_and_prose_stays, 0, HF_COUNT(redact));
+  tcase_add_test(t, what_requests_carried_goes_wherever_it_stands);
   tcase_add_test(t, redaction_never_makes_a_text_longer);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
