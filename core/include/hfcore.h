@@ -86,6 +86,11 @@ HF_EXPORT hf_status hf_plugin_read(hf_runtime *, const char *file, int (*)(void 
  * arena), and the module whose configuration option() reads from now on. */
 HF_EXPORT hf_slot *hf_slot_new(hf_call *, uint32_t want, hf_status (*)(void *arg, uint32_t what, const void *row), void *);
 HF_EXPORT void hf_call_module(hf_call *, const struct hf_module *);
+/* Puts the layers that the call's HF_LAYERS names around an open store or session: both become layered ones, and the layered
+ * close() ends both. struck: faults that layers injected so far in this process. */
+HF_EXPORT hf_status hf_layers_around_store(hf_call *, const struct hf_storage **, void **store);
+HF_EXPORT hf_status hf_layers_around_session(hf_call *, const struct hf_transfer **, void **session);
+HF_EXPORT uint64_t hf_layers_struck(void);
 
 /* ---- tasks -------------------------------------------------------------------------------------------------------- */
 

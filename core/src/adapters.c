@@ -99,7 +99,7 @@ hf_status hf_adapter_open(hf_call *c, struct hf_adapter *a, const struct hf_tr_b
     hf_guard_out(&g, c);
     a->open = st == HF_OK;
     a->refused = st != HF_OK && st != HF_ECANCELED;
-    if (a->open) st = hf_layers_transfer(c, &a->tr, &a->session);
+    if (a->open) st = hf_layers_around_session(c, &a->tr, &a->session);
   }
   pthread_mutex_unlock(&a->opening);
   return st;

@@ -34,10 +34,6 @@ void hf_layers_free(struct hf_layers *);
 hf_status hf_layers_before(struct hf_layers *, hf_call *, struct hf_step *);
 bool hf_layers_after(struct hf_layers *, hf_call *, struct hf_step *, hf_status *);
 
-/* Replaces vtable and object by layered ones where HF_LAYERS names layers (layer_storage.c, layer_transfer.c). What they return in
- * *obj is released by the layered close(). */
-hf_status hf_layers_storage(hf_call *, const struct hf_storage **, void **obj);
-hf_status hf_layers_transfer(hf_call *, const struct hf_transfer **, void **session);
 struct hf_sink *hf_layers_sink(struct hf_layers *, struct hf_sink *raw); /* layer_sink.c; NULL: out of memory */
 
 /* Runs a call through the stack: ST becomes its result. STEP is a struct hf_step, prepared by the caller. */

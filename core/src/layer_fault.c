@@ -35,8 +35,15 @@ static hf_status fault_open(hf_call *c, void *state, const char *spec) {
   return HF_OK;
 }
 
+static _Atomic uint64_t struck;
+
+uint64_t hf_layers_struck(void) {
+  return struck;
+}
+
 static hf_status strike(hf_call *c, const struct fault *f, const struct hf_step *s) {
   struct hf_text_buf t;
+  struck++;
   hf_text_init(&t, 256);
   hf_text_addf(&t, "injected fault in %s", s->op);
   struct hf_error e = {.struct_size = sizeof e, .code = f->code, .retryable = f->retryable, .message = t.data};
@@ -55,6 +62,7 @@ static hf_status fault_before(hf_call *c, void *state, struct hf_step *s) {
   if (f->how == FAIL || s->bytes == 0) return strike(c, f, s);
   s->cut = f->how == CUT;
   s->flip = f->how == FLIP;
+  struck += s->flip;
   return HF_OK;
 }
 

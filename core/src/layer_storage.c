@@ -86,7 +86,7 @@ static void layered_close(void *store) {
   hf_mem_free(l);
 }
 
-hf_status hf_layers_storage(hf_call *c, const struct hf_storage **st, void **obj) {
+hf_status hf_layers_around_store(hf_call *c, const struct hf_storage **st, void **obj) {
   struct hf_layers *layers;
   TRY(hf_layers_new(c, "storage", &layers));
   if (!layers) return HF_OK;

@@ -33,7 +33,7 @@ static void layered_close(void *session) {
   hf_mem_free(l);
 }
 
-hf_status hf_layers_transfer(hf_call *c, const struct hf_transfer **tr, void **session) {
+hf_status hf_layers_around_session(hf_call *c, const struct hf_transfer **tr, void **session) {
   struct hf_layers *layers;
   TRY(hf_layers_new(c, "transfer", &layers));
   if (!layers) return HF_OK;

@@ -35,7 +35,7 @@ hf_status hf_store_open(hf_call *c, const char *uri, hf_store **out) {
     hf_mem_free(s);
     return st;
   }
-  st = hf_layers_storage(c, &s->st, &s->obj);
+  st = hf_layers_around_store(c, &s->st, &s->obj);
   if (st != HF_OK)
     hf_store_close(s);
   else

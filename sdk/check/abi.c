@@ -8,6 +8,12 @@ static const char *const file_rules[] = {"abi/shared-object",   "abi/whole-file"
                                          "abi/nothing-foreign", "abi/no-constructors", "abi/one-symbol",
                                          "abi/no-resolvers"};
 
+void check_list(void) {
+  puts("abi/trusted-place");
+  for (size_t i = 0; i < COUNT(file_rules); i++) puts(file_rules[i]);
+  puts("abi/free-names");
+}
+
 struct read {
   const char *rule;
   char why[400];
@@ -44,6 +50,6 @@ void check_open(struct bench *b, uint32_t kind, const char *name) {
   const char *why = NULL;
   b->m = hf_plugin_open(b->rt, kind, name, &why);
   if (!b->m) failed("%s", why);
-  if (kind == HF_KIND_STORAGE) b->st = (const struct hf_storage *)b->m;
+  if (kind == HF_KIND_STORAGE) b->backend = b->st = (const struct hf_storage *)b->m;
   if (kind == HF_KIND_TRANSFER) b->tr = (const struct hf_transfer *)b->m;
 }

@@ -20,16 +20,20 @@ struct bench { /* what a rule has at hand */
   const struct hf_module *m;
 
   /* storage */
-  const struct hf_storage *st;
-  void *store; /* open */
+  const struct hf_storage *backend; /* as the plugin has it */
+  const struct hf_storage *st;      /* of the open store: the same, or layers around it */
+  void *store;                      /* open */
   const char *uri;
-  bool own_uri; /* the user named a place: it may hold other things */
+  bool own_uri; /* the place may hold other things: the user named it, or it was used before */
   struct hf_repo repo, other_repo;
   char repo_id[64], other_id[64];
 
   /* transfer */
   const struct hf_transfer *tr;
   struct server *server;
+
+  /* provider */
+  const char *cases; /* file with cases, or NULL */
 };
 
 struct rule {
@@ -43,8 +47,11 @@ struct rules {
   const struct rule *rows;
   uint32_t count;
 };
-extern const struct rules storage_store_rules, storage_sink_rules, storage_group_rules, transfer_rules,
-    transfer_fault_rules, provider_rules;
+extern const struct rules storage_store_rules, storage_sink_rules, storage_group_rules, storage_held_rules,
+    transfer_rules, transfer_upload_rules, transfer_fault_rules, provider_rules, provider_case_rules;
+
+/* Whatever failed before in this place: a store goes on working. For stores that do not tell repos apart. */
+extern const struct rule storage_goes_on;
 
 /* End this try. */
 _Noreturn void failed(const char *fmt, ...) HF_PRINTF(1, 2);
@@ -65,21 +72,26 @@ struct asked {
   const char *file, *uri;
   const struct hf_kv *settings;
   uint32_t setting_count;
-  const char *only; /* rules whose name contains this */
-  uint32_t timeout_s;
-  bool json;
+  const char *only;   /* rules whose name contains this */
+  const char *layers; /* around what is judged, as in HF_LAYERS; NULL: none */
+  const char *cases;  /* calls of a provider and what must come of them; NULL: none */
+  uint32_t timeout_s, jobs;
+  bool json, faults; /* faults: a layer that fails some calls, the same ones for the same seed */
+  uint32_t seed;
 };
 /* Prints a row per rule; how many failed, or -1: could not judge. */
 int judge(const struct asked *);
+void judge_list(void); /* the names of all rules */
 
 /* ---- abi.c: the rules of the file itself; false: nothing further can be tried ---- */
 struct verdicts {
   bool json;
   const char *only;
-  uint32_t passed, failures, skips;
+  uint32_t passed, failures, skips, struck;
 };
 void say(struct verdicts *, const char *rule, const char *result, const char *detail);
 bool check_file(struct verdicts *, hf_runtime *, const char *file);
+void check_list(void); /* prints the names of these rules */
 /* In a child: load(), and the module as the host sees it. */
 void check_open(struct bench *, uint32_t kind, const char *name);
 

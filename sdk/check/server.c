@@ -30,6 +30,7 @@ struct behaviour {
 static const struct behaviour behaviours[] = {
     {.name = "ok"},
     {.name = "put"},
+    {.name = "complete"},
     {.name = "whole", .no_ranges = true},
     {.name = "chunked", .no_length = true, .no_ranges = true},
     {.name = "missing", .status = 404},
@@ -168,7 +169,8 @@ static const char *header(const char *head, const char *name) {
   return NULL;
 }
 
-static bool receive_body(int fd, char *rest, size_t have, uint64_t len, uint64_t seed, struct request *r) {
+static bool receive_body(int fd, char *rest, size_t have, uint64_t len, uint64_t off, uint64_t seed,
+                         struct request *r) {
   uint8_t buf[1 << 15];
   r->body_right = true;
   while (r->body < len) {
@@ -182,7 +184,9 @@ static bool receive_body(int fd, char *rest, size_t have, uint64_t len, uint64_t
       if (got <= 0) return false;
       n = (size_t)got;
     }
-    if (!same(buf, n, r->body, seed)) r->body_right = false;
+    if (!same(buf, n, off + r->body, seed)) r->body_right = false;
+    if (!r->body)
+      snprintf(r->text, sizeof r->text, "%.*s", (int)(n < sizeof r->text ? n : sizeof r->text - 1), (char *)buf);
     r->body += n;
   }
   return true;
@@ -211,17 +215,21 @@ static bool answer(struct conn *k, const char *head, char *rest, size_t have) {
   unsigned long long from = 0, to = UINT64_MAX;
   if (range && sscanf(range, "bytes=%llu-%llu", &from, &to) >= 1) r.ranged = true, r.from = from, r.to = to;
   r.authorized = header(head, "Authorization") != NULL;
+  const char *mark = header(head, "X-Check"), *part = strstr(r.target, "&off=");
+  uint64_t off = part ? strtoull(part + 5, NULL, 10) : 0;
+  r.marked = mark && strncmp(mark, "yes\r", 4) == 0;
   if (!parse_target(r.target, &p)) return send_text(k->fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
   if (strcmp(r.method, "PUT") == 0 || strcmp(r.method, "POST") == 0) {
     if (header(head, "Expect")) send_text(k->fd, "HTTP/1.1 100 Continue\r\n\r\n");
-    if (!receive_body(k->fd, rest, have, length ? strtoull(length, NULL, 10) : 0, p.seed, &r)) return false;
+    if (!receive_body(k->fd, rest, have, length ? strtoull(length, NULL, 10) : 0, off, p.seed, &r)) return false;
   }
   uint32_t before = keep(k->s, &r, 1);
   bool fail_now = !p.b->fails || before < p.b->fails, ok;
-  if (r.body || strcmp(r.method, "PUT") == 0)
-    ok = send_text(k->fd, "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\n\r\n");
-  else if (p.b->status && fail_now)
+  if (p.b->status && fail_now)
     ok = send_text(k->fd, "HTTP/1.1 %u Nothing\r\nContent-Length: 5\r\n\r\nSorry", p.b->status);
+  else if (r.body || strcmp(r.method, "PUT") == 0)
+    ok = send_text(k->fd, "HTTP/1.1 200 OK\r\nETag: \"part-%llu\"\r\nContent-Length: 0\r\n\r\n",
+                   (unsigned long long)off);
   else if (p.b->redirect || p.b->loop)
     ok = send_text(k->fd, "HTTP/1.1 302 Found\r\nLocation: /%s/%llu/%llu\r\nContent-Length: 0\r\n\r\n",
                    p.b->loop ? "loop" : "ok", (unsigned long long)p.size, (unsigned long long)p.seed);
@@ -292,6 +300,14 @@ struct server *server_start(void) {
 const char *server_url(struct server *s, char *out, size_t len, const char *behaviour, uint64_t size, uint64_t seed) {
   snprintf(out, len, "http://127.0.0.1:%u/%s/%llu/%llu?sig=a%%2Fb&x=1", s->port, behaviour, (unsigned long long)size,
            (unsigned long long)seed);
+  return out;
+}
+
+const char *server_part_url(struct server *s, char *out, size_t len, const char *behaviour, uint64_t size,
+                            uint64_t seed, uint64_t off) {
+  server_url(s, out, len, behaviour, size, seed);
+  size_t n = strlen(out);
+  snprintf(out + n, len - n, "&off=%llu", (unsigned long long)off);
   return out;
 }
 

@@ -188,10 +188,16 @@ void expect_absent(struct bench *b, const struct file *f, const char *when) {
   if (find(b, &n, &row) == HF_OK) EXPECT(row.flags & HF_SF_ABSENT, "%s is found %s", f->path, when);
 }
 
+void open_store(struct bench *b) {
+  b->st = b->backend;
+  expect_ok(b, b->st->open(b->c, b->uri, &b->store), "open");
+  expect_ok(b, hf_layers_around_store(b->c, &b->st, &b->store), "putting layers around it");
+}
+
 void reopen(struct bench *b) {
   b->st->close(b->store);
   b->store = NULL;
-  expect_ok(b, b->st->open(b->c, b->uri, &b->store), "open");
+  open_store(b);
 }
 
 bool at_once(struct bench *b) {

@@ -31,6 +31,7 @@ hf_status find(struct bench *, const struct hf_name *, struct hf_st_file *);
 void expect_there(struct bench *, const struct file *); /* found, and every byte is right */
 void expect_absent(struct bench *, const struct file *, const char *when);
 void expect_source(struct bench *, struct hf_source *, const struct file *); /* reads all, closes */
+void open_store(struct bench *); /* and layers around it, where there are any */
 void reopen(struct bench *);
 bool at_once(struct bench *); /* may its functions be called from several threads? */
 

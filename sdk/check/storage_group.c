@@ -191,7 +191,8 @@ static void ref_cas_loses(struct bench *b) {
 
 struct cas {
   struct bench *b;
-  _Atomic uint32_t won, lost;
+  _Atomic uint32_t won, lost, failed;
+  char words[200];
 };
 static hf_status cas_part(hf_call *c, void *arg, uint32_t i) {
   struct cas *r = arg;
@@ -200,6 +201,9 @@ static hf_status cas_part(hf_call *c, void *arg, uint32_t i) {
   hf_status st = r->b->st->ref_put(c, r->b->store, &r->b->repo, "main", COMMIT_A, commit);
   r->won += st == HF_OK;
   r->lost += st == HF_ECONFLICT;
+  const struct hf_error *e = r->b->h->error(c);
+  if (st != HF_OK && st != HF_ECONFLICT && r->failed++ == 0)
+    snprintf(r->words, sizeof r->words, "%s", e && e->message ? e->message : hf_status_name(st));
   r->b->h->clear(c);
   return HF_OK;
 }
@@ -209,6 +213,8 @@ static void ref_cas_has_one_winner(struct bench *b) {
   set_ref(b, "main", NULL, COMMIT_A);
   struct cas r = {.b = b};
   expect_ok(b, b->h->parallel(b->c, 16, 8, cas_part, &r), "sixteen at once");
+  EXPECT(r.won <= 1, "of sixteen compare-and-swaps %u won", r.won);
+  EXPECT(!r.failed, "one of sixteen compare-and-swaps failed: %s", r.words);
   EXPECT(r.won == 1 && r.lost == 15, "of sixteen compare-and-swaps %u won and %u lost", r.won, r.lost);
 }
 
@@ -308,8 +314,8 @@ static void tree_empty(struct bench *b) {
   put_tree(b, COMMIT_A, e, 0);
   struct rows r;
   hf_status st = get_tree(b, COMMIT_A, &r);
-  EXPECT((st == HF_OK || st == HF_ENOTFOUND) && r.n == 0, "an empty tree came back as %s with %u entries",
-         hf_status_name(st), r.n);
+  if (st != HF_ENOTFOUND) expect_ok(b, st, "tree_get of an empty tree");
+  EXPECT(r.n == 0, "an empty tree came back with %u entries", r.n);
 }
 
 static void tree_is_replaced(struct bench *b) {
@@ -392,6 +398,7 @@ struct waiting {
   struct bench *b;
   struct hf_key *k;
   hf_status st;
+  char words[200];
 };
 static hf_status wait_for_lease(hf_call *c, void *arg) {
   struct waiting *w = arg;
@@ -399,6 +406,8 @@ static hf_status wait_for_lease(hf_call *c, void *arg) {
   hf_call_module(c, w->b->m);
   w->st = w->b->st->lease_take(c, w->b->store, w->k, 10000, &lease);
   if (w->st == HF_OK) w->b->st->lease_drop(w->b->store, lease);
+  const struct hf_error *e = w->b->h->error(c);
+  snprintf(w->words, sizeof w->words, "%s: %s", hf_status_name(w->st), e && e->message ? e->message : "");
   return w->st;
 }
 
@@ -407,7 +416,7 @@ static void lease_waits_and_can_be_stopped(struct bench *b) {
   struct file f = make_file(b, "x.bin", COMMIT_A, 5, 1);
   struct hf_key k = key_of(b, &f);
   void *lease = take(b, &k, 20000);
-  struct waiting w = {b, &k, HF_OK};
+  struct waiting w = {b, &k, HF_OK, ""};
   struct hf_watch watch = {.struct_size = sizeof watch, .deadline_ms = 500};
   uint64_t before = now_ms();
   hf_op *op = hf_op_start_fn(b->rt, wait_for_lease, &w, &watch);
@@ -415,7 +424,7 @@ static void lease_waits_and_can_be_stopped(struct bench *b) {
   hf_op_free(op);
   uint64_t took = now_ms() - before;
   EXPECT(w.st != HF_OK, "a lease that is held was given to another");
-  EXPECT(w.st == HF_ETIMEDOUT || w.st == HF_ECANCELED, "waiting for a lease ended with %s", hf_status_name(w.st));
+  EXPECT(w.st == HF_ETIMEDOUT || w.st == HF_ECANCELED, "waiting for a lease ended with %s", w.words);
   EXPECT(took < 5000, "waiting for a lease ended %llu ms after its deadline of 500 ms", (unsigned long long)took);
   b->st->lease_drop(b->store, lease);
 }

@@ -192,12 +192,14 @@ void open_session(struct work *w) {
   int32_t score = b->tr->score(b->c, &w->batch);
   if (score == 0) skipped("its score for such a batch is 0");
   EXPECT(score > 0, "score is %d", score);
-  expect_ok(b, b->tr->open(b->c, &w->batch, &w->session), "open");
+  w->tr = b->tr;
+  expect_ok(b, w->tr->open(b->c, &w->batch, &w->session), "open");
+  expect_ok(b, hf_layers_around_session(b->c, &w->tr, &w->session), "putting layers around it");
 }
 
 hf_status run(struct work *w, struct job *j) {
   j->f.sink = w->batch.direction == HF_TR_DOWNLOAD ? &j->sink->s : NULL;
-  hf_status st = w->b->tr->run(w->b->c, w->session, &j->f);
+  hf_status st = w->tr->run(w->b->c, w->session, &j->f);
   EXPECT(st <= 0 || w->batch.direction == HF_TR_UPLOAD, "run of a download answered %d", st);
   if (st == HF_OK && w->batch.direction == HF_TR_DOWNLOAD) {
     struct hf_range r;
@@ -215,8 +217,8 @@ void run_ok(struct work *w, struct job *j) {
 }
 
 void close_session(struct work *w, bool finish) {
-  if (finish) expect_ok(w->b, w->b->tr->finish(w->b->c, w->session), "finish");
-  w->b->tr->close(w->session);
+  if (finish) expect_ok(w->b, w->tr->finish(w->b->c, w->session), "finish");
+  w->tr->close(w->session);
 }
 
 void one_fails(struct bench *b, const char *behaviour, uint64_t size, hf_status want) {

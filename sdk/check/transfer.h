@@ -41,6 +41,7 @@ struct work {
   struct job jobs[JOBS_MAX];
   struct hf_tr_file *files[JOBS_MAX];
   struct hf_tr_batch batch;
+  const struct hf_transfer *tr; /* of the open session: the adapter, or layers around it */
   void *session;
 };
 struct work *work_new(struct bench *, uint32_t direction);

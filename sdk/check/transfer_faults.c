@@ -72,7 +72,8 @@ static void cut_keeps_what_came(struct bench *b) {
   open_session(w);
   hf_status st = run(w, j);
   if (st < 0) {
-    EXPECT(j->sink->written > 0, "nothing of what arrived before the cut was written");
+    const struct hf_error *e = b->h->error(b->c);
+    EXPECT(j->sink->written > 0, "nothing of what arrived before the cut was written: %s", e ? e->message : "");
     EXPECT(same(j->sink->data + j->sink->held[0].off, (size_t)j->sink->held[0].len, j->sink->held[0].off, 5),
            "wrong bytes before the cut");
     b->h->clear(b->c);
@@ -164,6 +165,7 @@ struct slow_run {
   struct work *w;
   struct job *j;
   hf_status st;
+  char words[200];
 };
 static hf_status in_own_call(hf_call *c, void *arg) {
   struct slow_run *r = arg;
@@ -173,7 +175,9 @@ static hf_status in_own_call(hf_call *c, void *arg) {
   r->w->b = &mine;
   open_session(r->w);
   r->st = run(r->w, r->j);
-  mine.tr->close(r->w->session);
+  const struct hf_error *e = mine.h->error(c);
+  snprintf(r->words, sizeof r->words, "%s: %s", hf_status_name(r->st), e && e->message ? e->message : "");
+  r->w->tr->close(r->w->session);
   r->w->b = was;
   return r->st;
 }
@@ -182,7 +186,7 @@ static hf_status in_own_call(hf_call *c, void *arg) {
 static uint64_t stopped_run(struct bench *b, const char *behaviour, uint32_t cancel_ms, uint32_t deadline_ms,
                             struct slow_run *r) {
   struct work *w = work_new(b, HF_TR_DOWNLOAD);
-  *r = (struct slow_run){w, add_download(w, behaviour, 8 * MIB, 5, true), HF_OK};
+  *r = (struct slow_run){w, add_download(w, behaviour, 8 * MIB, 5, true), HF_OK, ""};
   struct hf_watch watch = {.struct_size = sizeof watch, .deadline_ms = deadline_ms};
   uint64_t before = now_ms();
   hf_op *op = hf_op_start_fn(b->rt, in_own_call, r, &watch);
@@ -198,21 +202,21 @@ static uint64_t stopped_run(struct bench *b, const char *behaviour, uint32_t can
 static void respects_cancel(struct bench *b) {
   struct slow_run r;
   uint64_t took = stopped_run(b, "slow", 400, 0, &r);
-  EXPECT(r.st == HF_ECANCELED, "a cancelled run answered %s", hf_status_name(r.st));
+  EXPECT(r.st == HF_ECANCELED, "a cancelled run answered %s", r.words);
   EXPECT(took < 2500, "a cancelled run took %llu ms more", (unsigned long long)took - 400);
 }
 
 static void respects_cancel_while_nothing_comes(struct bench *b) {
   struct slow_run r;
   uint64_t took = stopped_run(b, "stall", 400, 0, &r);
-  EXPECT(r.st == HF_ECANCELED, "a cancelled run answered %s", hf_status_name(r.st));
+  EXPECT(r.st == HF_ECANCELED, "a cancelled run answered %s", r.words);
   EXPECT(took < 2500, "a cancelled run took %llu ms more", (unsigned long long)took - 400);
 }
 
 static void respects_the_deadline(struct bench *b) {
   struct slow_run r;
   uint64_t took = stopped_run(b, "slow", 0, 700, &r);
-  EXPECT(r.st == HF_ETIMEDOUT || r.st == HF_ECANCELED, "a run past its deadline answered %s", hf_status_name(r.st));
+  EXPECT(r.st == HF_ETIMEDOUT || r.st == HF_ECANCELED, "a run past its deadline answered %s", r.words);
   EXPECT(took < 3000, "a run ended %llu ms after its deadline", (unsigned long long)took - 700);
 }
 

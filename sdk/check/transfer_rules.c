@@ -1,5 +1,5 @@
 /* transfer_rules.c - rules of a transfer adapter when all goes well: scores, sessions, bytes, sizes, what is asked for and
- * what is not, many files, uploads.
+ * what is not, many files.
  * The server keeps every request, so that a rule can say what should not have been asked. */
 #include <unistd.h>
 
@@ -177,7 +177,7 @@ static hf_status run_part(hf_call *c, void *arg, uint32_t i) {
   struct work *w = arg;
   struct job *j = &w->jobs[i];
   j->f.sink = &j->sink->s;
-  return w->b->tr->run(c, w->session, &j->f);
+  return w->tr->run(c, w->session, &j->f);
 }
 
 static void many_files_at_once(struct bench *b) {
@@ -208,63 +208,6 @@ static void connections_stay_sane(struct bench *b) {
   EXPECT(n <= 500, "%u requests were made for one file of 96 MiB", n);
 }
 
-/* ---- uploads ---- */
-
-struct content {
-  struct hf_source s;
-  uint64_t seed, fail_at;
-};
-static hf_status content_pread(hf_call *c, struct hf_source *s, void *buf, size_t len, uint64_t off, size_t *got) {
-  struct content *k = (struct content *)s;
-  *got = off >= s->size ? 0 : len < s->size - off ? len : (size_t)(s->size - off);
-  if (off + *got > k->fail_at) return hf_host()->failf(c, HF_ECONFLICT, "The file changed while it was sent");
-  fill(buf, *got, off, k->seed);
-  return HF_OK;
-}
-static void content_close(struct hf_source *s) {
-  (void)s;
-}
-
-static hf_status upload(struct bench *b, uint64_t size, uint64_t fail_at) {
-  static struct content k;
-  struct work *w = work_new(b, HF_TR_UPLOAD);
-  struct job *j = add_download(w, "put", size, 7, true);
-  k = (struct content){.s = {.struct_size = sizeof k.s,
-                             .caps = HF_IO_CONCURRENT,
-                             .size = size,
-                             .name = "file.bin",
-                             .pread = content_pread,
-                             .close = content_close},
-                       .seed = 7,
-                       .fail_at = fail_at};
-  open_session(w);
-  j->f.source = &k.s;
-  hf_status st = b->tr->run(b->c, w->session, &j->f);
-  if (st == HF_PENDING || st == HF_OK) st = b->tr->finish(b->c, w->session);
-  b->tr->close(w->session);
-  return st;
-}
-
-static void uploads(struct bench *b) {
-  static const uint64_t sizes[] = {100000, 0, 9 * MIB};
-  static struct request r[16];
-  for (size_t i = 0; i < COUNT(sizes); i++) {
-    uint32_t before = server_requests(b->server, NULL, 0);
-    expect_ok(b, upload(b, sizes[i], UINT64_MAX), "an upload");
-    uint32_t n = server_requests(b->server, r, COUNT(r));
-    EXPECT(n > before && n <= COUNT(r), "an upload made no request");
-    EXPECT(r[n - 1].body == sizes[i] && r[n - 1].body_right, "the server received %llu bytes of %llu, or wrong ones",
-           (unsigned long long)r[n - 1].body, (unsigned long long)sizes[i]);
-  }
-}
-
-static void upload_says_what_failed(struct bench *b) {
-  hf_status st = upload(b, 5 * MIB, MIB);
-  EXPECT(st < 0, "an upload whose source failed succeeded");
-  EXPECT(b->h->error(b->c) != NULL, "an upload failed without a sentence in its call");
-  b->h->clear(b->c);
-}
-
 #define D HF_TR_DOWNLOAD
 static const struct rule rows[] = {
     {"transfer/score-moves-nothing", score_moves_nothing, 0, 0, NULL},
@@ -291,7 +234,5 @@ static const struct rule rows[] = {
     {"transfer/many-files-at-once", many_files_at_once, D, 0, NULL},
     {"transfer/two-sessions-at-once", two_sessions_at_once, D, 0, NULL},
     {"transfer/connections-stay-sane", connections_stay_sane, D, 0, NULL},
-    {"transfer/uploads", uploads, HF_TR_UPLOAD, 0, NULL},
-    {"transfer/upload-says-what-failed", upload_says_what_failed, HF_TR_UPLOAD, 0, NULL},
 };
 const struct rules transfer_rules = {rows, COUNT(rows)};

@@ -65,8 +65,8 @@ with tempfile.TemporaryDirectory(prefix="hf-authors-") as scratch:
     info = json.loads(run("hf", "--plugin-path", everything, "plugin", "info", "my-storage", "--json"))
     if info["modules"][0]["threads"] != "any" or info["modules"][0]["config"][0]["name"] != "root":
         problems.append(f"info: {info}")
-    verdicts = json.loads(run("hf", "plugin", "check", everything / "hf-my-provider.so", "--json"))
-    if not verdicts or {v["result"] for v in verdicts} != {"ok"}:
+    verdicts = json.loads(run("hf", "plugin", "check", scratch / "hf-my-provider/hf-my-provider.so", "--json"))
+    if not verdicts or {v["rule"] for v in verdicts if v["result"] != "ok"} != {"provider/jobs-are-watched"}:
         problems.append(f"check: {verdicts}")
     if (prefix / "bin/hf-devhub").exists():
         with Hub(prefix / "bin") as hub:

@@ -74,6 +74,11 @@ static hf_status put_blindly(hf_call *c, void *s, const struct hf_repo *r, const
   return mem_ref_put(c, s, r, n, NULL, commit);
 }
 
+static hf_status never_wins(hf_call *c, void *s, const struct hf_repo *r, const char *n, const char *expect,
+                            const char *commit) {
+  return expect ? H->failf(c, HF_ECONFLICT, "somebody was faster") : mem_ref_put(c, s, r, n, expect, commit);
+}
+
 /* Compares, then puts: two may compare before either puts. */
 static hf_status put_slowly(hf_call *c, void *s, const struct hf_repo *r, const char *n, const char *expect,
                             const char *commit) {

@@ -167,9 +167,10 @@ static const struct hf_tasks pack = {
 #endif
 };
 
-static const struct hf_pv_task cells[] = {
-    {.task = "conversational", .route = "/v1/chat/completions", .body = "{model: $model, messages: $.messages, ...}",
-     .stream = HF_PV_STREAM_CHAT}};
+static const struct hf_pv_task cells[] = {{.task = "conversational",
+                                           .route = "/v1/chat/completions",
+                                           .body = "{model: $model, messages: $.messages, ...}",
+                                           .stream = HF_PV_STREAM_CHAT}};
 static const struct hf_provider provider = {
     .m = HF_MODULE(hf_provider, HF_KIND_PROVIDER, NAME, "a provider of nothing", HF_THREADS_ANY, PRIORITY, 0),
     .base_url = "http://127.0.0.1:9",
