@@ -211,6 +211,18 @@ static void read_mail(struct stack *s) {
 
 /* ---- curl's side of the loop -------------------------------------------------------------------------------------- */
 
+/* The kernel will not tell of this socket: the exchange would wait for ever. It ends as soon as curl is not at work; to refuse
+ * would end all of them. */
+static int not_watched(struct stack *s, CURL *easy) {
+  struct exchange *x = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+  if (x == NULL || x->unwatched) return 0;
+  x->unwatched = true;
+  x->next_unwatched = s->unwatched;
+  s->unwatched = x;
+  return 0;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
   struct stack *s = arg;
   struct exchange *x = NULL;
@@ -226,7 +238,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
   if (epoll_ctl(s->epoll, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) != 0) {
     /* A number that was closed and opened again behind our back. */
     int op = errno == ENOENT ? EPOLL_CTL_ADD : errno == EEXIST ? EPOLL_CTL_MOD : 0;
-    if (op == 0 || epoll_ctl(s->epoll, op, fd, &e) != 0) return -1;
+    if (op == 0 || epoll_ctl(s->epoll, op, fd, &e) != 0) return not_watched(s, easy);
   }
   if (known == NULL) curl_multi_assign(s->multi, fd, s);
   return 0;
@@ -247,6 +259,14 @@ static void collect_ended(struct stack *s) {
     struct exchange *x = NULL;
     curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
     detach(x, code);
+  }
+}
+
+static void end_unwatched(struct stack *s) {
+  for (struct exchange *x; (x = s->unwatched) != NULL;) {
+    s->unwatched = x->next_unwatched;
+    x->unwatched = false;
+    detach(x, CURLE_OUT_OF_MEMORY);
   }
 }
 
@@ -296,6 +316,7 @@ static void *io_thread(void *arg) {
       curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
     collect_ended(s);
+    end_unwatched(s);
     tell_workers(s);
     pthread_mutex_lock(&s->lock);
     bool stop = s->stop;

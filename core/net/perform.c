@@ -9,6 +9,7 @@
 
 #define SEND_AHEAD (2 * CHUNK_SIZE)
 #define BURST_NS   50000000u
+#define SENDING    2u /* times as long: what the kernel has taken may still be on its way */
 
 struct turn { /* what the worker knows beside the exchange */
   hf_call *call;
@@ -123,10 +124,12 @@ static void look_at_clock(struct turn *t) {
   struct exchange *x = t->x;
   const struct hf_net_req *req = x->req;
   const struct hf_host *host = x->stack->host;
+  bool sending = req->on_send != NULL && !t->head_given && (!x->send_end || x->out.bytes > 0);
   pthread_mutex_unlock(&x->lock);
   uint64_t now = stack_now_ns(), touched = atomic_load_explicit(&x->touched_ns, memory_order_relaxed);
   if (touched < t->free_ns) touched = t->free_ns; /* a slow sink or source is not a silent server */
   uint32_t stall = req->stall_ms != 0 ? req->stall_ms : x->stack->stall_ms;
+  if (sending && stall > SENDING * x->stack->stall_ms) stall = SENDING * x->stack->stall_ms;
   hf_status st = host->check(t->call);
   if (st != HF_OK) {
     st = host->failf(t->call, st, st == HF_ECANCELED ? "the request was canceled" : "the time for the request is over");

@@ -68,6 +68,7 @@ struct stack {
   struct slot slots[SLOT_HOSTS];
   pthread_cond_t slot_free;
   struct slot_waiter *slot_waiters; /* light ones */
+  struct exchange *unwatched;       /* I/O thread only */
 };
 
 enum { MAIL_START = 1, MAIL_RESUME_RECV = 2, MAIL_RESUME_SEND = 4, MAIL_END = 8 };
@@ -94,6 +95,8 @@ struct exchange {
   curl_socket_t fd, framing_fd;      /* the connection, and whose bytes were looked at */
   uint64_t framing_base, framing_ns; /* bytes on the connection when it was first looked at; when it was last */
   struct chunk *sending;
+  struct exchange *next_unwatched;
+  bool unwatched;
 
   _Atomic uint64_t touched_ns; /* last time that bytes moved */
 

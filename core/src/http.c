@@ -11,6 +11,7 @@
 #define TRIES_MAX           1000u /* whatever progress there is */
 #define PATIENCE_MAX_MS     3600000u
 #define STALL_AFTER_POST_MS 300000u /* a server may think long about a change */
+#define STALL_AFTER_PUT_MS  120000u /* less about bytes that it takes, which are sent again without harm */
 #define BULK_FROM           ((uint64_t)1024 * 1024)
 #define AHEAD_BULK          ((size_t)2 * 1024 * 1024)
 
@@ -74,7 +75,8 @@ static void set_times(struct http *h, struct hf_net_req *r) {
   bool stream = req->dst != NULL || req->on_data != NULL;
   r->connect_ms = req->connect_ms;
   r->timeout_ms = stream ? 0 : req->timeout_ms;
-  r->stall_ms = stream ? req->timeout_ms : changes_nothing(h->method) ? 0 : STALL_AFTER_POST_MS;
+  uint32_t change = strcmp(h->method, "PUT") == 0 ? STALL_AFTER_PUT_MS : STALL_AFTER_POST_MS;
+  r->stall_ms = stream ? req->timeout_ms : changes_nothing(h->method) ? 0 : change;
 }
 
 static bool is_bulk(const struct http *h) {

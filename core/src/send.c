@@ -1,27 +1,10 @@
 /* send.c - the dispatcher of uploads: workers take the files in order, open their sources, and give each to an adapter; when that
  * one fails, the next goes on with the parts that are still to be sent. A target that is refused is asked for again.
  * The first failure stops the rest. Files that an adapter completes only with its whole batch end after finish(). */
-#include "adapters.h"
 #include "bytes.h"
+#include "send.h"
 
 enum { REFRESHES_MOST = 3 };
-
-enum job_state { JOB_WAITING = 0, JOB_PENDING, JOB_ENDED };
-struct send_job {
-  struct hf_tr_file tr;
-  enum job_state state;
-};
-
-struct send {
-  const struct hf_send *s;
-  struct send_job *jobs;
-  struct hf_tr_file **files;
-  struct hf_tr_batch tr;
-  struct hf_adapters adapters;
-  pthread_mutex_t lock;
-  uint32_t next;
-  hf_status failed; /* of done(): ends the batch */
-};
 
 static uint32_t index_of(const struct send *b, const struct hf_tr_file *file) {
   return (uint32_t)((struct send_job *)file->host - b->jobs);
@@ -79,6 +62,7 @@ static hf_status part_done(hf_call *c, const struct hf_tr_batch *tr, struct hf_t
     return hf_call_failf(c, HF_EABI, "an adapter reported a part of %s that it does not have", f->path);
   const char *kept = hf_call_intern(c, etag, SIZE_MAX);
   if (!kept) return hf_call_failf(c, HF_ENOMEM, "no memory to send %s", f->path);
+  atomic_fetch_add(&b->jobs[i].moved, 1);
   pthread_mutex_lock(&b->lock);
   f->etags[part] = kept;
   pthread_mutex_unlock(&b->lock);
@@ -98,9 +82,11 @@ static hf_status run_one(hf_call *c, struct send *b, uint32_t i, struct hf_adapt
   struct hf_tr_file *t = &b->jobs[i].tr;
   TRY(hf_adapter_open(c, a, &b->tr));
   struct hf_guard g;
+  hf_send_running(b, i, c);
   hf_guard_in(&g, c, a->mod, &a->object);
   hf_status st = a->tr->run(c, a->session, t);
   hf_guard_out(&g, c);
+  hf_send_running(b, i, NULL);
   *pending = st == HF_PENDING;
   if (st > 0 && !*pending) return hf_call_failf(c, HF_EABI, "adapter %s left %s open", a->mod->m->name, t->path);
   return *pending ? HF_OK : st;
@@ -119,14 +105,19 @@ static hf_status run_adapters(hf_call *c, struct send *b, uint32_t i, bool *pend
     if (!own) return hf_call_failf(c, HF_ENOMEM, "no memory to send %s", t->path);
     hf_status st = run_one(own, b, i, a, pending);
     bool last = k + 1 == b->adapters.count;
-    *refused = st != HF_OK && server_refused(own, st);
-    bool on = st != HF_OK && !last && !*refused && hf_adapter_next_may_help(own, st, target_of(t));
+    bool stalled = st != HF_OK && b->jobs[i].stalled && hf_call_check(c) == HF_OK;
+    *refused = st != HF_OK && !stalled && server_refused(own, st);
+    bool on = st != HF_OK && !last && !*refused && (stalled || hf_adapter_next_may_help(own, st, target_of(t)));
     const struct hf_error *e = hf_call_error(own);
     if (on)
       hf_call_log(c, HF_LOG_INFO, "%s: adapter %s gave up (%s), %s goes on", t->path, a->mod->m->name,
-                  e ? e->message : hf_status_name(st), b->adapters.rows[k + 1].mod->m->name);
-    hf_call_branch_end(own, !on && st != HF_OK);
-    if (!on) return st;
+                  stalled ? "nothing moved"
+                  : e     ? e->message
+                          : hf_status_name(st),
+                  b->adapters.rows[k + 1].mod->m->name);
+    hf_call_branch_end(own, !on && st != HF_OK && !stalled);
+    if (on) continue;
+    return stalled ? hf_call_failf(c, HF_ETIMEDOUT, "%s: nothing was sent for too long; try again later", t->path) : st;
   }
 }
 
@@ -177,10 +168,10 @@ static hf_status send_file(hf_call *c, struct send *b, uint32_t i, bool *pending
   TRY(b->s->open(c, b->s->arg, &b->s->files[i], i, &source));
   if (wants_scan(b->s, &b->s->files[i]))
     TRY(hf_source_tally(c, source, b->s->first_item + i, on_scanned, &learning, &source));
-  t->source = source;
+  t->source = hf_send_count(&b->jobs[i], source);
   hf_status st = send_to(c, b, i, pending);
   t->source = NULL;
-  source->close(source);
+  hf_send_uncount(&b->jobs[i]);
   return st;
 }
 
@@ -213,6 +204,7 @@ static hf_status work(hf_call *c, void *arg, uint32_t worker) {
 /* ---- the batch ---- */
 
 static void send_free(struct send *b) {
+  hf_send_minder_close(b);
   hf_adapters_close(&b->adapters);
   hf_mem_free(b->jobs);
   hf_mem_free(b->files);
@@ -248,6 +240,7 @@ hf_status hf_send(hf_call *c, const struct hf_send *s) {
   struct send b = {.s = s};
   if (s->count == 0) return HF_OK;
   pthread_mutex_init(&b.lock, NULL);
+  hf_send_minder_open(c, &b);
   hf_adapters_init(&b.adapters);
   hf_status st = prepare(&b) ? HF_OK : hf_call_failf(c, HF_ENOMEM, "no memory to send %u files", s->count);
   uint32_t width = s->width ? s->width : (uint32_t)hf_config_int(c->rt, "HF_WORKERS", 8);

@@ -69,7 +69,7 @@ static hf_status upload(hf_call *c, const struct hf_tr_batch *batch, struct hf_t
   struct push p = {.batch = batch, .file = file};
   if (!file->parts.count) return push_whole(c, file);
   hf_status st = push_begin(c, &p);
-  for (uint32_t i = 0; i < file->parts.count && st == HF_OK; i++) st = push_one(c, &p, i);
+  for (uint32_t i = 0; i < file->parts.count && st == HF_OK; i++) st = push_one(c, &p, i, file->source);
   return st == HF_OK ? push_end(c, &p) : st;
 }
 

@@ -5,6 +5,7 @@
 #include <hf/plugin.h>
 #include <hf/transfer.h>
 #include <pthread.h>
+#include <time.h>
 
 static const struct hf_host *H;
 #include "parts.h"
@@ -17,8 +18,11 @@ enum {
   SCORE_SMALL = 40,
   WIDTH_FIRST = 4, /* after the probe */
   WIDTH_MOST = 16,
-  WIDTH_PUSH = 4 /* parts that are sent at once */
+  WIDTH_PUSH = 4, /* parts that are sent at once */
+  GATE_BYTES = 4096,
+  GATE_TICK_NS = 50000000
 };
+#define GATE_NS ((uint64_t)30 * 1000000000)
 #define LARGE \
   (64 *       \
    MIB) /* below that one request is what the reference makes, and files of a snapshot are fetched side by side anyway */
@@ -231,16 +235,89 @@ static hf_status pull_straight(hf_call *c, struct pull *p) {
   }
 }
 
+/* Parts are sent side by side but completed one after the other: the last bytes of a part leave when the part before is
+ * noted. So a process that is killed leaves at most one part that the server has and nobody knows of. A server that takes
+ * very long over one part is not waited for. */
+struct gate {
+  struct push push; /* first */
+  pthread_mutex_t lock;
+  pthread_cond_t opened;
+  uint32_t inside; /* part + 1; 0: nobody */
+};
+
+struct gated {        /* the source of one part */
+  struct hf_source s; /* first */
+  struct gate *gate;
+  uint32_t part;
+  uint64_t begin, last; /* last: where the bytes begin that complete it */
+};
+
+static void gate_leave(struct gate *g, uint32_t part) {
+  pthread_mutex_lock(&g->lock);
+  if (g->inside == part + 1) {
+    g->inside = 0;
+    pthread_cond_broadcast(&g->opened);
+  }
+  pthread_mutex_unlock(&g->lock);
+}
+
+static hf_status gate_enter(hf_call *c, struct gate *g, uint32_t part) {
+  hf_status st = HF_OK;
+  uint64_t until = H->now_ns() + GATE_NS;
+  pthread_mutex_lock(&g->lock);
+  while (g->inside && g->inside != part + 1 && st == HF_OK && H->now_ns() < until) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += GATE_TICK_NS;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&g->opened, &g->lock, &t);
+    st = H->check(c);
+  }
+  if (st == HF_OK) g->inside = part + 1;
+  pthread_mutex_unlock(&g->lock);
+  return st;
+}
+
+static hf_status gated_pread(hf_call *c, struct hf_source *s, void *buf, size_t len, uint64_t off, size_t *got) {
+  struct gated *p = (struct gated *)s;
+  struct hf_source *raw = p->gate->push.file->source;
+  *got = 0;
+  if (off == p->begin) gate_leave(p->gate, p->part); /* once more */
+  if (off < p->last) {
+    if (len > p->last - off) len = (size_t)(p->last - off);
+  } else {
+    hf_status st = gate_enter(c, p->gate, p->part);
+    if (st != HF_OK) return st;
+  }
+  return raw->pread(c, raw, buf, len, off, got);
+}
+
 static hf_status push_nth(hf_call *c, void *arg, uint32_t i) {
-  return push_one(c, arg, i);
+  struct gate *g = arg;
+  struct hf_tr_part part = push_part(&g->push, i);
+  struct gated from = {.s = *g->push.file->source,
+                       .gate = g,
+                       .part = i,
+                       .begin = part.off,
+                       .last = part.off + (part.len > GATE_BYTES ? part.len - GATE_BYTES : 0)};
+  from.s.pread = gated_pread;
+  hf_status st = push_one(c, &g->push, i, &from.s);
+  gate_leave(g, i);
+  return st;
 }
 
 static hf_status push(hf_call *c, const struct hf_tr_batch *batch, struct hf_tr_file *file) {
-  struct push p = {.batch = batch, .file = file};
+  struct gate g = {.push = {.batch = batch, .file = file}};
   if (!file->parts.count) return push_whole(c, file);
-  hf_status st = push_begin(c, &p);
-  if (st == HF_OK) st = H->parallel(c, file->parts.count, WIDTH_PUSH, push_nth, &p);
-  return st == HF_OK ? push_end(c, &p) : st;
+  hf_status st = push_begin(c, &g.push);
+  if (st != HF_OK) return st;
+  pthread_mutex_init(&g.lock, NULL);
+  pthread_cond_init(&g.opened, NULL);
+  st = H->parallel(c, file->parts.count, WIDTH_PUSH, push_nth, &g);
+  pthread_cond_destroy(&g.opened);
+  pthread_mutex_destroy(&g.lock);
+  return st == HF_OK ? push_end(c, &g.push) : st;
 }
 
 static hf_status multipart_run(hf_call *c, void *session, struct hf_tr_file *file) {

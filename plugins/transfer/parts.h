@@ -56,7 +56,8 @@ static const char *etag_of(const struct hf_http_resp *r) {
   return NULL;
 }
 
-static hf_status push_one(hf_call *c, struct push *p, uint32_t i) {
+/* From the file's source, or one that the adapter has put before it. */
+static hf_status push_one(hf_call *c, struct push *p, uint32_t i, struct hf_source *from) {
   struct hf_tr_file *f = p->file;
   struct hf_tr_part part = push_part(p, i);
   struct hf_http_resp resp = {.struct_size = sizeof resp};
@@ -65,7 +66,7 @@ static hf_status push_one(hf_call *c, struct push *p, uint32_t i) {
                             .method = "PUT",
                             .url = part.url,
                             .headers = f->headers,
-                            .body_src = f->source,
+                            .body_src = from,
                             .body_off = part.off,
                             .body_src_len = part.len};
   if (p->etags[i]) return HF_OK;

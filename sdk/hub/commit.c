@@ -593,6 +593,7 @@ static hf_status run_all(struct run *r) {
     if (k->ops.rows[i].kind == HF_OP_COPY) r->ops[r->count++] = &k->ops.rows[i];
   TRY(flush(r));
   TRY(commit_join(r));
+  hf_hub_targets_forget(k->hub, &k->repo, &k->ops);
   if (k->only_send) return HF_OK;
   if (r->left_out) hf_hub_log(k->hub, detail(r), "Removing %u file(s) from commit that have not changed.", r->left_out);
   if (r->commits > 1) hf_hub_log(k->hub, HF_LOG_INFO, "Upload completed in %u commits.", r->commits);

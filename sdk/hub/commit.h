@@ -143,6 +143,8 @@ struct hf_hub_saved *hf_hub_target_open(struct hf_hub *, hf_call *, const struct
 void hf_hub_target_save(struct hf_hub_saved *, const struct hf_hub_target *);
 void hf_hub_target_part(struct hf_hub_saved *, uint32_t part, const char *etag);
 void hf_hub_target_close(struct hf_hub_saved *, bool finished);
+/* The repo has these files: what was kept for sending them goes, unless another process is at it. */
+void hf_hub_targets_forget(struct hf_hub *, const struct hf_repo *, const struct hf_hub_ops *);
 
 /* ---- paths.c ---- */
 /* fn gets every entry that the repo has under these paths. */

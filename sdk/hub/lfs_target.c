@@ -328,3 +328,20 @@ void hf_hub_target_close(struct hf_hub_saved *s, bool finished) {
   free(s->path);
   free(s);
 }
+
+void hf_hub_targets_forget(struct hf_hub *hub, const struct hf_repo *repo, const struct hf_hub_ops *ops) {
+  hf_call *c = hub->call;
+  const char *home = hf_hub_home(c), *folder = home ? hf_hub_text(c, "%s/.upload/parts", home) : NULL;
+  if (!folder || access(folder, F_OK) != 0) return;
+  for (uint32_t i = 0; i < ops->count; i++) {
+    const struct hf_hub_op *op = &ops->rows[i];
+    char oid[65];
+    if (!(op->flags & HF_OP_UNCHANGED) || !(op->flags & HF_OP_SHA256) || op->stamp.size < KEEP_FROM) continue;
+    for (int b = 0; b < 32; b++) snprintf(oid + 2 * b, 3, "%02x", op->sha256[b]);
+    const char *path = note_path(hub, c, repo, oid);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0) continue;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(path);
+    close(fd);
+  }
+}

@@ -52,18 +52,25 @@ static bool never(const char *path) {
          ends_with(path, "/.cache/huggingface");
 }
 
+/* What is gone meanwhile, or a link that leads nowhere, is no file; what cannot be looked at may be one. */
+static hf_status cannot_look(struct walk *w, const char *path, int err) {
+  if (err == ENOENT || err == ENOTDIR || err == ELOOP) return HF_OK;
+  return hf_hub_fail(w->call, err == EACCES ? HF_EPERM : HF_EIO, NULL, "'%s/%s' cannot be looked at: %s.", w->folder,
+                     path, strerror(err));
+}
+
 static hf_status take(struct walk *w, int dir, const char *parent, const char *name) {
   struct stat st;
   const char *path = *parent ? hf_hub_text(w->call, "%s/%s", parent, name) : hf_host()->intern(w->call, name, SIZE_MAX);
   if (!path) return HF_ENOMEM;
   if (never(path)) return HF_OK;
-  if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return HF_OK; /* gone meanwhile */
+  if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return cannot_look(w, path, errno);
   if (S_ISDIR(st.st_mode)) {
     TRY(grow(w, &w->folders, sizeof *w->folders, w->waiting, &w->folder_room));
     w->folders[w->waiting++] = path;
     return HF_OK;
   }
-  if (S_ISLNK(st.st_mode) && fstatat(dir, name, &st, 0) != 0) return HF_OK; /* leads nowhere */
+  if (S_ISLNK(st.st_mode) && fstatat(dir, name, &st, 0) != 0) return cannot_look(w, path, errno);
   if (!S_ISREG(st.st_mode)) {
     if (!S_ISDIR(st.st_mode))
       hf_host()->log(w->call, HF_LOG_INFO, "%s/%s is no regular file and is left out", w->folder, path);

@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "case"))
 from hub import Hub, clean_environment  # noqa: E402
 
 SCENARIOS = pathlib.Path(__file__).resolve().parent / "scenarios"
+UPLOADS = SCENARIOS.with_name("uploads")  # outbound.py
 JOURNAL_HEAD, JOURNAL_RECORD = 128, 24
 LEFT_OVER = re.compile(r"(\.incomplete|\.libhf|\.tmp|\.old|\.shared)$|^(tmp_|gone\.|lease\.|p\.)")
 CRASH = re.compile(r"AddressSanitizer|runtime error:|ThreadSanitizer|Assertion|stack smashing|double free|corrupted (size|double|unsorted)|malloc\(\)|free\(\)|Traceback")
@@ -26,7 +27,8 @@ CRASH = re.compile(r"AddressSanitizer|runtime error:|ThreadSanitizer|Assertion|s
 
 def load(name):
     path = pathlib.Path(name)
-    path = path if path.suffix == ".json" else SCENARIOS / f"{name}.json"
+    if path.suffix != ".json":
+        path = next((d / f"{name}.json" for d in (SCENARIOS, UPLOADS) if (d / f"{name}.json").exists()), path)
     return dict(json.loads(path.read_text()), name=path.stem)
 
 

@@ -21,7 +21,7 @@ static struct adapter {
   uint32_t runs, fails_first; /* how many runs fail */
   hf_status with;
   uint32_t http;
-  bool pending, by_parts;
+  bool pending, by_parts, hangs;
   _Atomic uint64_t bytes;
   uint32_t finishes, closes;
 } one, two;
@@ -70,6 +70,10 @@ static hf_status run(hf_call *c, void *session, struct hf_tr_file *f) {
   pthread_mutex_lock(&lock);
   uint32_t n = ++a->runs;
   pthread_mutex_unlock(&lock);
+  while (a->hangs && st == HF_OK) {
+    st = H->check(c);
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  }
   if (n <= a->fails_first) {
     free(buf);
     struct hf_error e = {.struct_size = sizeof e, .code = a->with, .http_status = a->http, .message = "on purpose"};
@@ -449,6 +453,21 @@ START_TEST(the_next_takes_over) {
 }
 END_TEST
 
+/* Neither reads nor ends: asked to stop, and the other one goes on. */
+START_TEST(one_that_hangs_is_replaced) {
+  memset(files, 0, sizeof files);
+  one.hangs = true;
+  OK(hf_call_option(call, "HF_ADAPTER_TIMEOUT", "1"));
+  OK(send_files(3, NULL));
+  ck_assert_uint_eq(one.runs, 3);
+  ck_assert_uint_eq(two.runs, 3);
+  memset(files, 0, sizeof files);
+  one.closes = two.closes = one.runs = two.runs = 0;
+  FAILS(HF_ETIMEDOUT, send_files(1, "one"));
+  ck_assert_uint_eq(two.runs, 0);
+}
+END_TEST
+
 START_TEST(what_no_other_can_help) {
   memset(files, 0, sizeof files);
   one.fails_first = UINT32_MAX;
@@ -524,6 +543,7 @@ int main(void) {
   tcase_add_test(c, many_readers);
   tcase_add_test(c, all_are_sent);
   tcase_add_test(c, the_next_takes_over);
+  tcase_add_test(c, one_that_hangs_is_replaced);
   tcase_add_test(c, what_no_other_can_help);
   tcase_add_test(c, a_refused_target);
   tcase_add_test(c, parts_are_remembered);
