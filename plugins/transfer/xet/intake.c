@@ -22,6 +22,7 @@ struct intake { /* one file */
   uint64_t last_query;
   bool end;
   /* under the session's lock */
+  pthread_cond_t turn;
   struct xet_merkle tree;
   uint64_t decided; /* pieces */
   struct xet_sent_file *sent;
@@ -191,7 +192,7 @@ static hf_status get_piece(hf_call *c, struct xet_upload *u, struct xet_piece **
     TRY(xet_carry_one(c, u, &any));
     if (any) continue;
     pthread_mutex_lock(&u->lock);
-    if (!u->free_piece) xet_wait_a_little(u);
+    if (!u->free_piece) xet_wait_a_little(u, &u->changed);
     *out = u->free_piece;
     if (*out) u->free_piece = (*out)->next;
     pthread_mutex_unlock(&u->lock);
@@ -276,12 +277,12 @@ static hf_status in_turn(hf_call *c, struct intake *in, struct xet_piece *p) {
   hf_status st = HF_OK;
   pthread_mutex_lock(&u->lock);
   while (in->decided != p->number && st == HF_OK) {
-    xet_wait_a_little(u);
+    xet_wait_a_little(u, &in->turn);
     st = xet_host->check(c); /* whoever failed says why; the others are canceled for it */
   }
   if (st == HF_OK) st = decide(c, in, p);
   if (st == HF_OK) in->decided++;
-  pthread_cond_broadcast(&u->changed);
+  pthread_cond_broadcast(&in->turn);
   pthread_mutex_unlock(&u->lock);
   return st;
 }
@@ -389,8 +390,10 @@ hf_status xet_upload_run(hf_call *c, void *session, struct hf_tr_file *file) {
     st = xet_host->failf(c, HF_EINVAL, "%s has no size that is known in advance", file->path);
   if (st == HF_OK) {
     pthread_mutex_init(&in.lock, NULL);
+    xet_cond_init(&in.turn);
     xet_merkle_init(&in.tree);
     st = take_in(c, &in);
+    pthread_cond_destroy(&in.turn);
     pthread_mutex_destroy(&in.lock);
   }
   free(in.rest);

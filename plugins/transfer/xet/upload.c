@@ -49,11 +49,7 @@ hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **se
     return st;
   }
   pthread_mutex_init(&u->lock, NULL);
-  pthread_condattr_t clock;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_cond_init(&u->changed, &clock);
-  pthread_condattr_destroy(&clock);
+  xet_cond_init(&u->changed);
   uint64_t memory = bytes_of(xet_host->option(c, "HF_MEMORY"));
   u->own_memory = memory < 3 * (uint64_t)XET_FILL_LEAST;
   u->known = xet_known_new();

@@ -98,7 +98,8 @@ hf_status xet_xorb_reserve(hf_call *, struct xet_upload *, uint32_t raw, uint32_
 hf_status xet_xorb_slot(hf_call *, struct xet_upload *, const struct xet_hash *, uint32_t raw, struct xorb **,
                         uint32_t *slot);
 void xet_xorb_body_free(struct xet_upload *, struct hf_buf *);
-void xet_wait_a_little(struct xet_upload *);
+void xet_cond_init(pthread_cond_t *); /* one that waits by the monotonic clock */
+void xet_wait_a_little(struct xet_upload *, pthread_cond_t *);
 
 /* ---- known.c: chunk -> where it is. Hidden hashes are looked up under each key. ---- */
 struct known;
