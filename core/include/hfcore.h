@@ -159,6 +159,10 @@ HF_EXPORT const char *hf_url_follow(hf_call *, const char *asked, const char *re
 /* Percent-encodes all but unreserved characters; keep: characters left alone ("/"). In the call's arena. */
 HF_EXPORT const char *hf_url_quote(hf_call *, const char *, const char *keep);
 
+/* The symbol of a module that belongs to the library ("hf-net.so", in its own folder, never from the plugin path); it stays
+ * loaded. NULL with an error on the call. */
+HF_EXPORT const void *hf_library_module(hf_call *, const char *file, const char *symbol);
+
 /* ---- stores: a backend's functions behind the core's checks --------------------------------------------------------- */
 
 /* The one rule for paths inside a repo, POSIX and Windows rules on all systems: relative, "/"-separated, no "." or "..",

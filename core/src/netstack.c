@@ -1,8 +1,6 @@
 /* netstack.c - loads hf-net.so from the library folder (never from the plugin search path: it sees every token) and opens
  * it with the runtime's configuration. Also what all requests share: rewrite rules and the origins that asked for patience.
  * A runtime that never makes a request or digest never gets here. */
-#include <dlfcn.h>
-#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -52,19 +50,10 @@ void hf_netstack_close(struct hf_netstack *ns) {
 /* ---- the module --------------------------------------------------------------------------------------------------- */
 
 static hf_status load(hf_call *call, struct hf_netstack *ns) {
-  char path[PATH_MAX], real[PATH_MAX], why[HF_WHY_MAX];
-  int n = snprintf(path, sizeof(path), "%s/hf-net.so", call->rt->libdir != NULL ? call->rt->libdir : "");
-  if (call->rt->libdir == NULL || n < 0 || (size_t)n >= sizeof(path))
-    return hf_call_failf(call, HF_ENOTFOUND, "The library folder was not found; install libhf again or set argv0.");
-  if (access(path, F_OK) != 0)
-    return hf_call_failf(call, HF_ENOTFOUND, "The network module %s is missing; install libhf again.", path);
-  if (!hf_path_trusted(path, real, why))
-    return hf_call_failf(call, HF_EPERM, "The network module %s is not used: %s.", path, why);
-  void *dl = dlopen(real, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (dl == NULL) return hf_call_failf(call, HF_EABI, "The network module cannot be loaded: %s.", dlerror());
-  const struct hf_net *module = dlsym(dl, HF_NET_SYMBOL);
-  if (module == NULL || module->abi != HF_NET_ABI || module->struct_size != sizeof(*module))
-    return hf_call_failf(call, HF_EABI, "The network module %s belongs to another version; install libhf again.", path);
+  const struct hf_net *module = hf_library_module(call, "hf-net.so", HF_NET_SYMBOL);
+  if (module == NULL) return hf_call_error(call)->code;
+  if (module->abi != HF_NET_ABI || module->struct_size != sizeof(*module))
+    return hf_call_failf(call, HF_EABI, "hf-net.so belongs to another version; install libhf again.");
   ns->module = module;
   return HF_OK;
 }

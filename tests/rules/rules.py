@@ -43,7 +43,7 @@ THIRD = {"jansson.h": "jansson", "curl/curl.h": "curl", "microhttpd.h": "microht
          "lz4.h": "lz4", "lz4frame.h": "lz4", "check.h": "check"}
 ALLOWED_THIRD = [("core/src", set()), ("core/net", {"curl", "openssl"}), ("core/include", set()),
                  ("plugins", {"jansson", "lz4", "openssl"}), ("sdk/hub", {"jansson"}), ("sdk/cli", {"jansson"}),
-                 ("sdk/check", {"jansson"}), ("sdk/devhub", {"jansson", "microhttpd", "sqlite", "openssl", "lz4"}),
+                 ("sdk/check", {"jansson"}), ("sdk/serve", {"microhttpd"}), ("sdk/devhub", {"jansson", "microhttpd", "sqlite", "openssl", "lz4"}),
                  ("examples", set()), ("sdk/include", set()), ("sdk/templates", {"jansson"})]
 
 
@@ -141,9 +141,10 @@ def symbols():
         name = line.split()[-1]
         if not name.startswith("hf_"):
             breach(library.name, f"exports {name}")
-    net = [line.split()[-1] for line in tool("nm", "-D", "--defined-only", build / "lib/hf/hf-net.so").splitlines()]
-    if net != ["hf_net_v1"]:
-        breach("hf-net.so", f"exports {net}")
+    for module, symbol in (("hf-net.so", "hf_net_v1"), ("hf-serve.so", "hf_front_v1")):
+        found = [line.split()[-1] for line in tool("nm", "-D", "--defined-only", build / "lib/hf" / module).splitlines()]
+        if found != [symbol]:
+            breach(module, f"exports {found}")
     for path in (build / "bin/hf", library):
         needed = re.findall(r"\(NEEDED\).*\[(.+?)\]", tool("readelf", "-dW", path))
         alien = [n for n in needed if not re.match(r"lib(c|m|dl|pthread|jansson|asan|ubsan|tsan|gcc_s|rt)\.so|ld-linux", n)]
@@ -162,7 +163,7 @@ def hardening():
             breach("cmake --install", done.stderr[-300:])
         installed = [p for p in sorted(pathlib.Path(place).rglob("*")) if p.is_file() and not p.is_symlink() and p.read_bytes()[:4] == b"\x7fELF"]
         kinds = {p.name: p for p in installed}
-        for name in ("hf", "hf-net.so", "hf-hub-cache.so", "hf-local-dir.so", "hf-basic.so", "hf-multipart.so", "hf-memory.so", "hf-plugin-check"):
+        for name in ("hf", "hf-net.so", "hf-serve.so", "hf-hub-cache.so", "hf-local-dir.so", "hf-basic.so", "hf-multipart.so", "hf-memory.so", "hf-plugin-check"):
             if name not in kinds:
                 breach(name, "is not installed")
         for path in installed:

@@ -199,5 +199,6 @@ hf_status inf_task_chat(hf_call *, void *, const hf_args *, hf_out *);
 hf_status inf_task_providers(hf_call *, void *, const hf_args *, hf_out *);
 hf_status inf_task_models(hf_call *, void *, const hf_args *, hf_out *);
 hf_status inf_task_info(hf_call *, void *, const hf_args *, hf_out *);
+hf_status inf_task_serve(hf_call *, void *, const hf_args *, hf_out *);
 hf_status inf_task_health(hf_call *, void *, const hf_args *, hf_out *);
 #endif

@@ -491,13 +491,47 @@ static const struct hf_param endpoint[] = {{.name = "url",
                                             .value_name = "VARIABLE",
                                             .help = "Environment variable with the key for this call.",
                                             .type = HF_P_STR}};
+static const struct hf_param serve[] = {
+    {.name = "provider", .spellings = "-p", .help = "Who runs models that name no provider.", .type = HF_P_STR},
+    {.name = "model", .spellings = "-m", .help = "For requests that name no model.", .type = HF_P_STR},
+    {.name = "base_url", .help = "An endpoint that gets every request, instead of a provider.", .type = HF_P_STR},
+    {.name = "api_key_env",
+     .value_name = "VARIABLE",
+     .help = "Environment variable with the key for the provider or endpoint.",
+     .type = HF_P_STR},
+    {.name = "bill_to", .value_name = "ORG", .help = "Organization that pays.", .type = HF_P_STR},
+    {.name = "timeout", .value_name = "SECONDS", .help = "Longest wait for an answer.", .type = HF_P_FLOAT},
+    {.name = "first_token_timeout",
+     .value_name = "SECONDS",
+     .help = "Longest silence of a stream.",
+     .type = HF_P_FLOAT},
+    {.name = "host",
+     .value_name = "ADDRESS",
+     .help = "Where to listen; others than loopback need a key for clients.",
+     .type = HF_P_STR,
+     .deflt = "127.0.0.1"},
+    {.name = "port", .help = "Port to listen on; 0: a free one.", .type = HF_P_INT, .deflt = "8765"},
+    {.name = "key_env",
+     .value_name = "VARIABLE",
+     .help = "Environment variable with the key that clients must send.",
+     .type = HF_P_STR},
+    {.name = "key_file",
+     .value_name = "PATH|-",
+     .help = "File whose first line is the key that clients must send; - is stdin.",
+     .type = HF_P_PATH},
+    {.name = "max_body",
+     .value_name = "BYTES",
+     .help = "Longest body of a request.",
+     .type = HF_P_INT,
+     .deflt = "33554432"},
+    {.name = "max_requests", .value_name = "COUNT", .help = "Requests at once.", .type = HF_P_INT, .deflt = "16"}};
 static const struct hf_column provider_columns[] = {{"NAME", "name"}, {"TASKS", "tasks"}, {"BASE URL", "base_url"}};
 #define TASK_FLAGS (HF_TK_NETWORK | HF_TK_STREAMS | HF_TK_OURS | HF_TK_JSON_ERRORS)
 
 static const struct hf_task commands[] = {
     {.name = "inference",
      .summary = "Run a model at an inference provider or endpoint.",
-     .help = "Commands: chat, providers, models, info, health, and one for each task: audio-classification, "
+     .help = "Commands: chat, serve, providers, models, info, health, and one for each task: audio-classification, "
              "audio-to-audio, automatic-speech-recognition, conversational, document-question-answering, "
              "feature-extraction, fill-mask, image-classification, image-segmentation, image-to-image, image-to-text, "
              "image-to-video, object-detection, question-answering, sentence-similarity, summarization, "
@@ -515,6 +549,16 @@ static const struct hf_task commands[] = {
      .params = HF_TABLE(conversational),
      .flags = TASK_FLAGS,
      .run = inf_task_chat},
+    {.name = "inference.serve",
+     .summary = "Serve every provider to OpenAI clients of this machine.",
+     .help =
+         "Answers /v1/chat/completions, /v1/embeddings and /v1/models as OpenAI's interface does. \"model\" is ID or "
+         "ID:PROVIDER; keys stay here. Only programs of this machine are answered, never web pages.",
+     .examples = "hf inference serve --provider groq\nOPENAI_BASE_URL=http://127.0.0.1:8765/v1 OPENAI_API_KEY=any "
+                 "python my_program.py",
+     .params = HF_TABLE(serve),
+     .flags = TASK_FLAGS,
+     .run = inf_task_serve},
     {.name = "inference.providers",
      .summary = "Inference providers that are installed, and their tasks.",
      .params = HF_TABLE(providers),
