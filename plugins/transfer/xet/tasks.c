@@ -1,7 +1,8 @@
 /* tasks.c - hf xet hash, chunks, inspect: what a file is to Xet, and what a xorb or a shard holds.
- * A file is read once, in large pieces; chunks are hashed in batches so that all lanes of the processor are used.
+ * A file is read once (scan.c); xorbs and shards are read whole, and all of them is checked.
  * Nothing here uses the network. */
 #include "plugin.h"
+#include "scan.h"
 #include "format/json.h"
 #include "format/shard.h"
 #include "format/xorb.h"
@@ -16,20 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 8 << 20, BATCH = 64, LINE = 8192 };
+enum { LINE = 8192 };
 #define INSPECT_MAX ((size_t)256 << 20)
-
-static hf_status cannot(hf_call *c, const char *what, const char *path) {
-  int err = errno;
-  char text[600];
-  snprintf(text, sizeof text, "cannot %s %.400s: %s", what, path, strerror(err));
-  return xet_host->fail(c, &(struct hf_error){.struct_size = sizeof(struct hf_error),
-                                              .code = err == ENOENT   ? HF_ENOTFOUND
-                                                      : err == EACCES ? HF_EPERM
-                                                                      : HF_EIO,
-                                              .sys_errno = err,
-                                              .message = text});
-}
 
 static hf_status record(hf_out *out, uint32_t what, const char *fmt, ...) HF_PRINTF(3, 4);
 static hf_status record(hf_out *out, uint32_t what, const char *fmt, ...) {
@@ -43,106 +32,14 @@ static hf_status record(hf_out *out, uint32_t what, const char *fmt, ...) {
 
 /* ---- a file, cut and hashed ---- */
 
-struct scan {
-  hf_call *call;
-  hf_out *out; /* one item per chunk; NULL: only the sum is wanted */
-  const char *path;
-  int fd;
-  uint8_t *data; /* what is not hashed yet, from the start of a chunk */
-  size_t have;
-  uint64_t size, chunks;
-  struct xet_merkle tree;
-  uint64_t at; /* of data in the file */
-};
-
-static hf_status hash_batch(struct scan *s, const uint32_t *len, uint32_t n) {
-  const void *data[BATCH] = {NULL};
-  size_t lens[BATCH] = {0}, at = 0;
-  struct xet_hash hash[BATCH];
-  char text[65];
-  for (uint32_t i = 0; i < n; i++) {
-    data[i] = s->data + at;
-    lens[i] = len[i];
-    at += len[i];
-  }
-  xet_blake3_batch(&xet_key_data, data, lens, n, hash);
-  for (uint32_t i = 0; i < n; i++) {
-    xet_merkle_add(&s->tree, &hash[i], len[i]);
-    if (s->out) {
-      xet_hash_print(&hash[i], text);
-      TRY(record(s->out, HF_OUT_ITEM, "{\"offset\":%" PRIu64 ",\"length\":%" PRIu32 ",\"hash\":\"%s\"}", s->at, len[i],
-                 text));
-    }
-    s->at += len[i];
-  }
-  s->chunks += n;
-  memmove(s->data, s->data + at, s->have - at);
-  s->have -= at;
-  return HF_OK;
-}
-
-/* Hashes all chunks of what is there; the last one only where the file ends. */
-static hf_status cut(struct scan *s, int end) {
-  uint32_t len[BATCH], n = 0;
-  size_t at = 0;
-  while (at < s->have) {
-    struct xet_chunker c = {0, 0};
-    int found;
-    size_t took = xet_chunk_feed(&c, s->data + at, s->have - at, &found);
-    if (!found && !end) break;
-    len[n++] = (uint32_t)took;
-    at += took;
-    if (n == BATCH) {
-      TRY(hash_batch(s, len, n));
-      n = 0;
-      at = 0;
-      TRY(xet_host->check(s->call));
-    }
-  }
-  return n ? hash_batch(s, len, n) : HF_OK;
-}
-
-static hf_status scan_file(struct scan *s) {
-  ssize_t got = 0;
-  xet_merkle_init(&s->tree);
-  do {
-    got = read(s->fd, s->data + s->have, PIECE - s->have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return cannot(s->call, "read", s->path);
-    s->have += (size_t)got;
-    s->size += (uint64_t)got;
-    if (s->have == PIECE || got == 0) TRY(cut(s, got == 0));
-  } while (got != 0);
-  return HF_OK;
-}
-
-static hf_status scan_path(hf_call *c, const char *path, hf_out *out, struct scan *s, struct xet_hash *hash) {
-  struct xet_hash sum;
-  *s = (struct scan){.call = c, .out = out, .path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
-  if (s->fd < 0) return cannot(c, "open", path);
-  struct hf_buf buf;
-  hf_status st = xet_host->buf_get(c, PIECE, &buf);
-  if (st == HF_OK) {
-    s->data = buf.data;
-    st = scan_file(s);
-    xet_host->buf_put(&buf);
-  }
-  close(s->fd);
-  if (st != HF_OK) return st;
-  xet_merkle_end(&s->tree, &sum);
-  xet_file_hash(&sum, s->chunks, hash);
-  return HF_OK;
-}
-
 static hf_status run_hash(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   (void)state;
   for (uint32_t i = 0; i < xet_host->arg_count(args, "files"); i++) {
     const char *path = xet_host->arg_str(args, "files", i);
     char quoted[LINE / 2], text[65];
-    struct scan s;
-    struct xet_hash hash;
-    TRY(scan_path(c, path, NULL, &s, &hash));
-    xet_hash_print(&hash, text);
+    struct xet_scan s = {.chunk = NULL};
+    TRY(xet_scan_path(c, path, &s));
+    xet_hash_print(&s.hash, text);
     if (xet_json_quote(path, quoted, sizeof quoted) >= sizeof quoted)
       return xet_host->failf(c, HF_EINVAL, "the name of a file is too long to be shown");
     TRY(record(out, HF_OUT_ITEM, "{\"hash\":\"%s\",\"size\":%" PRIu64 ",\"chunks\":%" PRIu64 ",\"path\":%s}", text,
@@ -151,11 +48,16 @@ static hf_status run_hash(hf_call *c, void *state, const hf_args *args, hf_out *
   return xet_host->record(out, HF_OUT_TABLE_END, "{}", 2);
 }
 
+static hf_status show_piece(void *arg, uint64_t at, const struct xet_piece *p) {
+  char text[65];
+  xet_hash_print(&p->hash, text);
+  return record(arg, HF_OUT_ITEM, "{\"offset\":%" PRIu64 ",\"length\":%" PRIu32 ",\"hash\":\"%s\"}", at, p->len, text);
+}
+
 static hf_status run_chunks(hf_call *c, void *state, const hf_args *args, hf_out *out) {
-  struct scan s;
-  struct xet_hash hash;
+  struct xet_scan s = {.chunk = show_piece, .arg = out};
   (void)state;
-  TRY(scan_path(c, xet_host->arg_str(args, "file", 0), out, &s, &hash));
+  TRY(xet_scan_path(c, xet_host->arg_str(args, "file", 0), &s));
   return xet_host->record(out, HF_OUT_TABLE_END, "{}", 2);
 }
 
@@ -274,7 +176,7 @@ static hf_status read_whole(hf_call *c, const char *path, uint8_t **data, size_t
   struct stat is;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &is) != 0) {
-    hf_status st = cannot(c, "open", path);
+    hf_status st = xet_cannot(c, "open", path);
     if (fd >= 0) close(fd);
     return st;
   }
@@ -292,7 +194,7 @@ static hf_status read_whole(hf_call *c, const char *path, uint8_t **data, size_t
   }
   close(fd);
   if (*data && got >= 0) return HF_OK;
-  hf_status st = *data ? cannot(c, "read", path) : xet_host->failf(c, HF_ENOMEM, "no memory to read %s", path);
+  hf_status st = *data ? xet_cannot(c, "read", path) : xet_host->failf(c, HF_ENOMEM, "no memory to read %s", path);
   free(*data);
   return st;
 }

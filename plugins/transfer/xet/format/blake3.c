@@ -16,12 +16,6 @@ static uint32_t ror(uint32_t x, int n) {
   return x >> n | x << (32 - n);
 }
 
-static const uint8_t order[7][16] = {
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8},
-    {3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1}, {10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6},
-    {12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4}, {9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7},
-    {11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13}};
-
 #define MIX(a, b, c, d, x, y)    \
   do {                           \
     v[a] += v[b] + (x);          \
@@ -34,7 +28,17 @@ static const uint8_t order[7][16] = {
     v[b] = ror(v[b] ^ v[c], 7);  \
   } while (0)
 
-static void compress(uint32_t h[8], const uint8_t block[64], uint64_t counter, uint32_t len, uint32_t flags) {
+#define ROUND(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \
+  MIX(0, 4, 8, 12, m[i0], m[i1]);                                              \
+  MIX(1, 5, 9, 13, m[i2], m[i3]);                                              \
+  MIX(2, 6, 10, 14, m[i4], m[i5]);                                             \
+  MIX(3, 7, 11, 15, m[i6], m[i7]);                                             \
+  MIX(0, 5, 10, 15, m[i8], m[i9]);                                             \
+  MIX(1, 6, 11, 12, m[ia], m[ib]);                                             \
+  MIX(2, 7, 8, 13, m[ic], m[id]);                                              \
+  MIX(3, 4, 9, 14, m[ie], m[if_]);
+
+static void compress(uint32_t h[8], const uint8_t *block, uint64_t counter, uint32_t len, uint32_t flags) {
   uint32_t m[16], v[16];
   for (int i = 0; i < 16; i++) m[i] = load32(block + 4 * i);
   for (int i = 0; i < 8; i++) v[i] = h[i];
@@ -43,22 +47,13 @@ static void compress(uint32_t h[8], const uint8_t block[64], uint64_t counter, u
   v[13] = (uint32_t)(counter >> 32);
   v[14] = len;
   v[15] = flags;
-  for (int r = 0; r < 7; r++) {
-    const uint8_t *s = order[r];
-    MIX(0, 4, 8, 12, m[s[0]], m[s[1]]);
-    MIX(1, 5, 9, 13, m[s[2]], m[s[3]]);
-    MIX(2, 6, 10, 14, m[s[4]], m[s[5]]);
-    MIX(3, 7, 11, 15, m[s[6]], m[s[7]]);
-    MIX(0, 5, 10, 15, m[s[8]], m[s[9]]);
-    MIX(1, 6, 11, 12, m[s[10]], m[s[11]]);
-    MIX(2, 7, 8, 13, m[s[12]], m[s[13]]);
-    MIX(3, 4, 9, 14, m[s[14]], m[s[15]]);
-  }
+  B3_ORDER(ROUND)
   for (int i = 0; i < 8; i++) h[i] = v[i] ^ v[8 + i];
 }
 
-static void run_one(const struct b3_job *job, const uint32_t key[8], uint32_t flags, uint32_t first, bool even) {
-  (void)even;
+typedef void (*block_fn)(uint32_t h[8], const uint8_t *block, uint64_t counter, uint32_t len, uint32_t flags);
+static void run_alone(block_fn block_into, const struct b3_job *job, const uint32_t key[8], uint32_t flags,
+                      uint32_t first) {
   uint32_t h[8];
   memcpy(h, key, sizeof h);
   uint32_t done = 0;
@@ -71,7 +66,7 @@ static void run_one(const struct b3_job *job, const uint32_t key[8], uint32_t fl
       if (take) memcpy(tail, block, take);
       block = tail;
     }
-    compress(h, block, job->counter, take, flags | (done == 0 ? first : 0) | (left <= B3_BLOCK ? job->last : 0));
+    block_into(h, block, job->counter, take, flags | (done == 0 ? first : 0) | (left <= B3_BLOCK ? job->last : 0));
     done += take;
   } while (done < job->len);
   for (int i = 0; i < 8; i++) store32((uint8_t *)&job->out[i], h[i]);
@@ -80,7 +75,7 @@ static void run_one(const struct b3_job *job, const uint32_t key[8], uint32_t fl
 static bool always(void) {
   return true;
 }
-static const struct b3_kernel portable = {"portable", 1, always, run_one};
+static const struct b3_kernel portable = {"portable", 1, always, NULL, compress};
 static const struct b3_kernel *const kernels[] = {&b3_avx512, &b3_avx2, &b3_neon, &portable};
 static _Atomic(const struct b3_kernel *) chosen;
 
@@ -130,7 +125,7 @@ static void flush(struct queue *q) {
   while (n) {
     if (k->lanes == 16 && n <= 8) k = &b3_avx2; /* who has 16 lanes has these: cpu.h asks for both */
     if (n == 1 || k->lanes == 1) {
-      run_one(&q->jobs[at++], q->key, q->flags, q->first, q->even);
+      run_alone(q->k->block, &q->jobs[at++], q->key, q->flags, q->first);
       n--;
       continue;
     }
@@ -186,8 +181,13 @@ static void batch(const uint32_t key[8], const void *const *data, const size_t *
       else if (take)
         push(&ragged, p + (size_t)c * B3_LEAF, take, c, last, to);
       else
-        run_one(&(struct b3_job){(const uint8_t *)"", c, 0, last, to}, key, B3_KEYED, B3_START, false);
+        run_alone(k->block, &(struct b3_job){(const uint8_t *)"", c, 0, last, to}, key, B3_KEYED, B3_START);
     }
+  }
+  if (even.n && ragged.n && even.n + ragged.n <= k->lanes) { /* one round instead of two that are half empty */
+    memcpy(ragged.jobs + ragged.n, even.jobs, even.n * sizeof *even.jobs);
+    ragged.n += even.n;
+    even.n = 0;
   }
   flush(&even);
   flush(&ragged);
@@ -231,7 +231,8 @@ static void large(const uint32_t key[8], const uint8_t *p, size_t len, struct xe
       if (take == B3_LEAF)
         push(&even, p + at, take, leaf + have, B3_END, values + 8 * have);
       else
-        run_one(&(struct b3_job){p + at, leaf + have, take, B3_END, values + 8 * have}, key, B3_KEYED, B3_START, false);
+        run_alone(k->block, &(struct b3_job){p + at, leaf + have, take, B3_END, values + 8 * have}, key, B3_KEYED,
+                  B3_START);
     }
     flush(&even);
     leaf += have;
@@ -255,7 +256,7 @@ static void large(const uint32_t key[8], const uint8_t *p, size_t len, struct xe
         depth--;
         memcpy(pair, stack[depth], 32);
         memcpy(pair + 8, values, 32);
-        run_one(&(struct b3_job){(const uint8_t *)pair, 0, 64, 0, values}, key, B3_KEYED | B3_PARENT, 0, true);
+        run_alone(k->block, &(struct b3_job){(const uint8_t *)pair, 0, 64, 0, values}, key, B3_KEYED | B3_PARENT, 0);
       }
     memcpy(stack[depth++], values, 32);
   }
@@ -264,8 +265,8 @@ static void large(const uint32_t key[8], const uint8_t *p, size_t len, struct xe
     depth -= 2;
     memcpy(pair, stack[depth], 32);
     memcpy(pair + 8, stack[depth + 1], 32);
-    run_one(&(struct b3_job){(const uint8_t *)pair, 0, 64, depth == 0 ? B3_ROOT : 0, stack[depth]}, key,
-            B3_KEYED | B3_PARENT, 0, true);
+    run_alone(k->block, &(struct b3_job){(const uint8_t *)pair, 0, 64, depth == 0 ? B3_ROOT : 0, stack[depth]}, key,
+              B3_KEYED | B3_PARENT, 0);
     depth++;
   }
   memcpy(out->b, stack[0], 32);
@@ -294,5 +295,13 @@ void xet_blake3_batch(const struct xet_hash *key, const void *const *data, const
 }
 
 void xet_blake3(const struct xet_hash *key, const void *data, size_t len, struct xet_hash *out) {
+  if (len <= B3_LEAF) { /* no tree */
+    uint32_t words[8], value[8];
+    for (int i = 0; i < 8; i++) words[i] = load32(key->b + 4 * i);
+    run_alone(kernel()->block, &(struct b3_job){data, 0, (uint32_t)len, B3_END | B3_ROOT, value}, words, B3_KEYED,
+              B3_START);
+    memcpy(out->b, value, sizeof value);
+    return;
+  }
   xet_blake3_batch(key, &data, &len, 1, out);
 }

@@ -11,6 +11,16 @@ enum { B3_START = 1, B3_END = 2, B3_PARENT = 4, B3_ROOT = 8, B3_KEYED = 16 };
 #define B3_BLOCK 64u
 #define B3_LEAF  1024u
 
+/* Which message words the steps of a round take. */
+#define B3_ORDER(ROUND)                                       \
+  ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) \
+  ROUND(2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8) \
+  ROUND(3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1) \
+  ROUND(10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6) \
+  ROUND(12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4) \
+  ROUND(9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7) \
+  ROUND(11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13)
+
 struct b3_job {
   const uint8_t *in;
   uint64_t counter; /* leaf number, 0 for parents */
@@ -28,6 +38,8 @@ struct b3_kernel {
   uint32_t lanes;
   bool (*usable)(void);
   void (*run)(const struct b3_job *, const uint32_t key[8], uint32_t flags, uint32_t first, bool even);
+  /* One block into one state, for what has no neighbours; block: 64 bytes. NULL: the portable way. */
+  void (*block)(uint32_t h[8], const uint8_t *block, uint64_t counter, uint32_t len, uint32_t flags);
 };
 extern const struct b3_kernel b3_avx2, b3_avx512, b3_neon;
 #endif

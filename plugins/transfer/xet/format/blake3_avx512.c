@@ -50,10 +50,20 @@ INLINE void b3_out(V h[8], const struct b3_job *jobs) {
   for (int i = 0; i < 16; i++) _mm256_storeu_si256((__m256i *)(void *)jobs[i].out, _mm512_castsi512_si256(r[i]));
 }
 #include "blake3_lanes.h"
+
+typedef __m128i R;
+#define R_ADD(a, b)       _mm_add_epi32(a, b)
+#define R_XOR(a, b)       _mm_xor_si128(a, b)
+#define R_ROR(x, n)       _mm_ror_epi32(x, n)
+#define R_TURN(x, n)      _mm_shuffle_epi32(x, ((n) + 0) % 4 | ((n) + 1) % 4 << 2 | ((n) + 2) % 4 << 4 | ((n) + 3) % 4 << 6)
+#define R_LOAD(p)         _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define R_STORE(p, x)     _mm_storeu_si128((__m128i *)(void *)(p), x)
+#define R_SET(a, b, c, d) _mm_set_epi32((int)(d), (int)(c), (int)(b), (int)(a))
+#include "blake3_row.h"
 static bool usable(void) {
   return cpu_has(CPU_AVX512_ALL, CPU_SAVED_AVX512);
 }
-const struct b3_kernel b3_avx512 = {"avx512", L, usable, b3_run};
+const struct b3_kernel b3_avx512 = {"avx512", L, usable, b3_run, b3_block};
 #else
-const struct b3_kernel b3_avx512 = {"avx512", 16, 0, 0};
+const struct b3_kernel b3_avx512 = {"avx512", 16, 0, 0, 0};
 #endif

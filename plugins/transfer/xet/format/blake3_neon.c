@@ -16,6 +16,16 @@ typedef uint32x4_t V;
 #define LOADU(p)  vld1q_u32((const uint32_t *)(const void *)(p))
 #define ROR(x, n) vsriq_n_u32(vshlq_n_u32(x, 32 - (n)), x, n)
 
+/* Four words of one state; turned by n words to the left. */
+typedef uint32x4_t R;
+#define R_ADD(a, b)       vaddq_u32(a, b)
+#define R_XOR(a, b)       veorq_u32(a, b)
+#define R_ROR(x, n)       ROR(x, n)
+#define R_TURN(x, n)      vextq_u32(x, x, n)
+#define R_LOAD(p)         vld1q_u32(p)
+#define R_STORE(p, x)     vst1q_u32(p, x)
+#define R_SET(a, b, c, d) ((R){a, b, c, d})
+
 INLINE void transpose4(V r[4]) {
   uint32x4x2_t a = vtrnq_u32(r[0], r[1]), b = vtrnq_u32(r[2], r[3]);
   r[0] = vcombine_u32(vget_low_u32(a.val[0]), vget_low_u32(b.val[0]));
@@ -38,10 +48,11 @@ INLINE void b3_out(V h[8], const struct b3_job *jobs) {
   }
 }
 #include "blake3_lanes.h"
+#include "blake3_row.h"
 static bool usable(void) {
   return true;
 }
-const struct b3_kernel b3_neon = {"neon", L, usable, b3_run};
+const struct b3_kernel b3_neon = {"neon", L, usable, b3_run, b3_block};
 #else
-const struct b3_kernel b3_neon = {"neon", 4, 0, 0};
+const struct b3_kernel b3_neon = {"neon", 4, 0, 0, 0};
 #endif

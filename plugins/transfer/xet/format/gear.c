@@ -1,19 +1,22 @@
-/* gear.c - the gear hash: the serial chunker, which skips what cannot cut, and the scan for candidates in four lanes.
- * h = 2h + word of the byte: what lies 64 bytes back has left the hash. A candidate is a hash whose top 16 bits are zero.
+/* gear.c - where a file is cut: byte by byte as it comes, over whole buffers in lanes, or from candidates that were found in
+ * parts. h = 2h + word of the byte: what lies 64 bytes back has left the hash. A candidate is a hash whose top 16 bits are 0.
  * The skip is exact: the hash is started 64 bytes before the first place where a cut is legal. */
 #include "chunk.h"
+#include "gear.h"
 #include "gear_table.h"
 
-#define WINDOW 64u
-#define BELOW  (UINT64_C(1) << 48)
+#include <stdatomic.h>
+#include <string.h>
+
+/* ---- one byte after the other ---- */
 
 size_t xet_chunk_feed(struct xet_chunker *c, const uint8_t *p, size_t n, int *cut) {
   size_t at = 0;
   uint32_t have = c->have;
   uint64_t h = c->gear;
   *cut = 0;
-  if (have < XET_CHUNK_MIN - WINDOW) {
-    size_t skip = XET_CHUNK_MIN - WINDOW - have;
+  if (have < XET_CHUNK_MIN - GEAR_WINDOW) {
+    size_t skip = XET_CHUNK_MIN - GEAR_WINDOW - have;
     if (skip >= n) {
       c->have = have + (uint32_t)n;
       c->gear = 0;
@@ -28,7 +31,7 @@ size_t xet_chunk_feed(struct xet_chunker *c, const uint8_t *p, size_t n, int *cu
   size_t from = at;
   while (at < end) {
     h = (h << 1) + gear[p[at++]];
-    if (__builtin_expect(h < BELOW, 0)) {
+    if (__builtin_expect(h < GEAR_BELOW, 0)) {
       have += (uint32_t)(at - from);
       goto found;
     }
@@ -46,53 +49,152 @@ found:
   return at;
 }
 
-static uint64_t warm(const uint8_t *p, size_t before) {
-  uint64_t h = 0;
-  for (size_t i = before < WINDOW ? before : WINDOW; i > 0; i--) h = (h << 1) + gear[p[-(ptrdiff_t)i]];
-  return h;
+/* ---- candidates ---- */
+
+enum { LANE = 2048, BLOCK = LANE * GEAR_LANES, GROUPS = 24 };
+
+static const struct gear_kernel portable = {"portable", NULL, NULL};
+static const struct gear_kernel *const kernels[] = {&gear_avx2, &portable};
+static _Atomic(const struct gear_kernel *) chosen;
+
+static int can(const struct gear_kernel *k) {
+  return k == &portable || (k->usable && k->usable());
 }
 
-#define LANE 1024u
+static const struct gear_kernel *kernel(void) {
+  const struct gear_kernel *k = atomic_load_explicit(&chosen, memory_order_relaxed);
+  for (size_t i = 0; !k; i++)
+    if (can(kernels[i])) atomic_store_explicit(&chosen, k = kernels[i], memory_order_relaxed);
+  return k;
+}
+
+const char *xet_chunk_kernel(void) {
+  return kernel()->name;
+}
+
+int xet_chunk_force(const char *name) {
+  if (!name) {
+    atomic_store(&chosen, NULL);
+    return 1;
+  }
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+    if (!strcmp(kernels[i]->name, name) && can(kernels[i])) {
+      atomic_store(&chosen, kernels[i]);
+      return 1;
+    }
+  return 0;
+}
+
+/* Of n places, what lies before p being `before` bytes. */
+static uint32_t scan_serial(const uint8_t *p, uint32_t n, size_t before, uint16_t *hit) {
+  uint32_t found = 0;
+  uint64_t h = 0;
+  for (size_t i = before < GEAR_WINDOW ? before : GEAR_WINDOW; i > 0; i--) h = (h << 1) + gear[p[-(ptrdiff_t)i]];
+  for (uint32_t i = 0; i < n; i++) {
+    h = (h << 1) + gear[p[i]];
+    if (__builtin_expect(h < GEAR_BELOW, 0)) hit[found++] = (uint16_t)(i + 1);
+  }
+  return found;
+}
+
+static uint32_t scan_lanes(const struct gear_kernel *k, const uint8_t *p, uint32_t lane, uint16_t *hit) {
+  struct gear_group group[GROUPS];
+  uint32_t groups = k->run(p, lane, gear, group, GROUPS), found = 0;
+  if (groups > GROUPS) return scan_serial(p, GEAR_LANES * lane, GEAR_WINDOW, hit); /* data made of cuts */
+  for (uint32_t l = 0; groups && l < GEAR_LANES; l++)
+    for (uint32_t i = 0; i < groups; i++) {
+      uint32_t at = l * lane + group[i].at, n;
+      if (!(group[i].lanes >> l & 1)) continue;
+      n = scan_serial(p + at, GEAR_GROUP, GEAR_WINDOW, hit + found);
+      for (; n; n--, found++) hit[found] = (uint16_t)(hit[found] + at);
+    }
+  return found;
+}
+
+/* The next at most BLOCK places; *took: how many. */
+static uint32_t scan(const uint8_t *p, size_t n, size_t before, uint16_t hit[BLOCK], size_t *took) {
+  const struct gear_kernel *k = kernel();
+  uint32_t lane = n < BLOCK ? (uint32_t)(n / GEAR_LANES) / GEAR_GROUP * GEAR_GROUP : LANE;
+  if (k->run && before >= GEAR_WINDOW && lane >= 2 * GEAR_WINDOW) {
+    *took = (size_t)GEAR_LANES * lane;
+    return scan_lanes(k, p, lane, hit);
+  }
+  *took = n < BLOCK ? n : BLOCK;
+  if (before<GEAR_WINDOW && * took> GEAR_WINDOW) *took = GEAR_WINDOW;
+  return scan_serial(p, (uint32_t)*took, before, hit);
+}
 
 size_t xet_chunk_scan(const uint8_t *p, size_t n, size_t before, uint32_t *at, size_t most, size_t *scanned) {
-  size_t found = 0, done = 0;
-  while (n - done >= 4 * LANE) {
-    const uint8_t *a = p + done;
-    size_t start = found;
-    uint64_t h0 = warm(a, before + done), h1 = warm(a + LANE, LANE), h2 = warm(a + 2 * LANE, LANE),
-             h3 = warm(a + 3 * LANE, LANE);
-    uint32_t hit[4][8];
-    uint32_t hits[4] = {0, 0, 0, 0};
-    for (uint32_t i = 0; i < LANE; i++) {
-      h0 = (h0 << 1) + gear[a[i]];
-      h1 = (h1 << 1) + gear[a[LANE + i]];
-      h2 = (h2 << 1) + gear[a[2 * LANE + i]];
-      h3 = (h3 << 1) + gear[a[3 * LANE + i]];
-      if (__builtin_expect((h0 < BELOW) | (h1 < BELOW) | (h2 < BELOW) | (h3 < BELOW), 0)) {
-        if (h0 < BELOW && hits[0]++ < 8) hit[0][hits[0] - 1] = i;
-        if (h1 < BELOW && hits[1]++ < 8) hit[1][hits[1] - 1] = i;
-        if (h2 < BELOW && hits[2]++ < 8) hit[2][hits[2] - 1] = i;
-        if (h3 < BELOW && hits[3]++ < 8) hit[3][hits[3] - 1] = i;
-      }
-    }
-    for (uint32_t k = 0; k < 4; k++) {
-      if (hits[k] > 8 || found + hits[k] > most) goto slowly; /* data made of cuts */
-      for (uint32_t j = 0; j < hits[k]; j++) at[found++] = (uint32_t)(done + k * LANE + hit[k][j] + 1);
-    }
-    done += 4 * LANE;
-    continue;
-  slowly:
-    found = start;
-    break;
+  uint16_t hit[BLOCK];
+  size_t found = 0, took;
+  for (*scanned = 0; *scanned < n; *scanned += took) {
+    uint32_t hits = scan(p + *scanned, n - *scanned, before + *scanned, hit, &took);
+    if (hits > most - found) break;
+    for (uint32_t i = 0; i < hits; i++) at[found++] = (uint32_t)(*scanned + hit[i]);
   }
-  uint64_t h = warm(p + done, before + done);
-  for (; done < n; done++) {
-    h = (h << 1) + gear[p[done]];
-    if (h < BELOW) {
-      if (found == most) break;
-      at[found++] = (uint32_t)(done + 1);
-    }
-  }
-  *scanned = done;
   return found;
+}
+
+/* ---- cuts ---- */
+
+struct picker {
+  uint64_t from; /* of the open chunk */
+  uint64_t *wide;
+  uint32_t *narrow;
+  size_t count, most;
+};
+
+static int emit(struct picker *p, uint64_t end) {
+  if (p->count == p->most) return 0;
+  if (p->wide)
+    p->wide[p->count++] = end;
+  else
+    p->narrow[p->count++] = (uint32_t)end;
+  p->from = end;
+  return 1;
+}
+
+/* Everything up to here is known to hold no further candidate. */
+static int reach(struct picker *p, uint64_t at) {
+  while (at - p->from >= XET_CHUNK_MAX)
+    if (!emit(p, p->from + XET_CHUNK_MAX)) return 0;
+  return 1;
+}
+
+static int offer(struct picker *p, uint64_t end) {
+  return reach(p, end - 1) && (end - p->from < XET_CHUNK_MIN || emit(p, end));
+}
+
+size_t xet_chunk_pick(uint64_t *from, uint64_t at, size_t n, const uint32_t *hit, size_t hits, uint64_t *ends) {
+  struct picker p = {*from, ends, NULL, 0, SIZE_MAX};
+  for (size_t i = 0; i < hits; i++) offer(&p, at + hit[i]);
+  reach(&p, at + n);
+  *from = p.from;
+  return p.count;
+}
+
+/* Without lanes nothing is gained by looking at places that might be skipped. */
+static size_t cuts_serial(const uint8_t *p, size_t n, uint32_t *ends, size_t most) {
+  struct xet_chunker c = {0, 0};
+  size_t count = 0;
+  for (size_t at = 0; at < n && count < most;) {
+    int cut;
+    at += xet_chunk_feed(&c, p + at, n - at, &cut);
+    if (cut) ends[count++] = (uint32_t)at;
+  }
+  return count;
+}
+
+size_t xet_chunk_cuts(const uint8_t *p, size_t n, uint32_t *ends, size_t most) {
+  if (!kernel()->run) return cuts_serial(p, n, ends, most);
+  struct picker k = {0, NULL, ends, 0, most};
+  uint16_t hit[BLOCK];
+  for (size_t at = 0, took;; at += took) {
+    if (at < k.from + XET_CHUNK_MIN - 1) at = (size_t)k.from + XET_CHUNK_MIN - 1;
+    if (at >= n) return k.count;
+    uint32_t hits = scan(p + at, n - at, at, hit, &took);
+    for (uint32_t i = 0; i < hits; i++)
+      if (!offer(&k, at + hit[i])) return k.count;
+    if (!reach(&k, at + took)) return k.count;
+  }
 }
