@@ -241,12 +241,10 @@ void dh_cas_size(struct request *r) {
   struct cas_row file;
   struct blob b;
   if (find_file(r, &file)) {
-    if (dh_blob_find(r->server->store, file.other, &b) == STORE_OK) {
-      r->reply.status = 200;
-      r->reply.body.total = r->reply.body.length = (uint64_t)b.size;
-    } else {
+    if (dh_blob_find(r->server->store, file.other, &b) == STORE_OK)
+      dh_reply_blob(r, &b, r->name);
+    else
       dh_reply_failed(r, STORE_FAILED);
-    }
   }
   cas_row_free(&file);
 }
