@@ -7,9 +7,11 @@
 #include "url.h"
 
 static char *script;
+static bool told; /* the script names the token itself: a server may send it where it likes */
 
 void fake_net_script(char *text) {
   script = text;
+  told = text && strstr(text, FAKE_NET_SECRET);
 }
 
 /* Takes one answer off the script. */
@@ -24,10 +26,10 @@ static char *next_answer(void) {
 static void check_secret(const struct hf_net_req *req) {
   bool home = hf_url_same_origin(req->url, "https://huggingface.co") ||
               hf_url_same_origin(req->url, "https://router.huggingface.co");
-  FUZZ_CHECK(!strstr(req->url, FAKE_NET_SECRET));
+  FUZZ_CHECK(told || !strstr(req->url, FAKE_NET_SECRET));
   for (uint32_t i = 0; i < req->header_count; i++) {
     const char *value = req->headers[i].value;
-    FUZZ_CHECK(home || !strstr(value, FAKE_NET_SECRET));
+    FUZZ_CHECK(home || told || !strstr(value, FAKE_NET_SECRET));
     for (const char *s = value; *s; s++) FUZZ_CHECK((unsigned char)*s >= 0x20 && *s != 0x7f);
   }
 }
