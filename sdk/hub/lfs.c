@@ -25,6 +25,7 @@ struct lfs {
   uint32_t count;
   struct hf_send_file *files; /* of those that are sent */
   uint32_t *object_of, sending;
+  bool counts; /* there is a bar that counts files: not with one, not by Xet */
   _Atomic uint32_t sent;
 };
 
@@ -192,7 +193,7 @@ static hf_status verify(struct lfs *l, hf_call *c, struct object *o) {
 
 /* Any number of files but one has a bar that counts them. */
 static void tell(struct lfs *l, hf_call *c, uint32_t type, const char *text) {
-  if (l->sending == 1) return;
+  if (!l->counts) return;
   hf_host()->emit(c, &(struct hf_event){.struct_size = sizeof(struct hf_event),
                                         .type = type,
                                         .item = UINT32_MAX,
@@ -231,6 +232,7 @@ static int by_oid(const void *a, const void *b) {
 /* token_url: by Xet. */
 static hf_status send_all(struct lfs *l, uint32_t first, const char *token_url) {
   struct hf_hub_commit *k = l->k;
+  l->counts = l->sending != 1 && !token_url;
   tell(l, l->call, HF_EV_BEGIN, hf_hub_text(l->call, "Upload %u LFS files", l->sending));
   struct hf_send s = {.struct_size = sizeof s,
                       .repo = k->repo,

@@ -387,6 +387,19 @@ def writable_hub():
     return Hub(build / "bin", extra=["--token", "me:hf_interop:write", "--part-size", "2MiB"])
 
 
+def python_writes():
+    """Python's own functions that write work against hf-devhub, with Xet and without; what they wrote arrives here."""
+    hub = Hub(build / "bin", extra=["--token", "me:hf_writer:write", "--token", "ro:hf_reader:read", "--part-size", "1MiB", "--lfs-threshold", "1MB"])
+    with hub:
+        for name, off in (("lfs", "1"), ("xet", "0")):
+            (work / name).mkdir()
+            env = clean_environment(work / name, hub.url, HF_TOKEN="hf_writer", HF_HUB_DISABLE_XET=off, HF_HUB_DISABLE_PROGRESS_BARS="1")
+            done = run([python, here / "operations.py", work / name, name], env)
+            expect(done.stdout.endswith("all right\n"), f"{name}: {done.stdout}{done.stderr[-1500:]}")
+            run([hf, "download", f"me/{name}d", "--repo-type", "dataset", "--local-dir", work / name / "ours"], env)
+            expect((work / name / "ours/l2.bin").read_bytes() == (work / name / "folder/l.bin").read_bytes(), f"{name}: other bytes")
+
+
 def upload_both_ways():
     """What one client uploads, the other downloads byte for byte; the other finds it unchanged."""
     source = work / "source"
