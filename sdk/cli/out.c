@@ -239,7 +239,8 @@ int32_t cli_out_record(void *arg, uint32_t what, const char *json, size_t len) {
   struct cli_out *out = arg;
   if (what != HF_OUT_ITEM && what != HF_OUT_LAYOUT && what != HF_OUT_MESSAGE) cli_progress_clear(out->progress);
   if (what == HF_OUT_BYTES) {
-    fwrite(json, 1, len, stdout);
+    errno = 0;
+    if (fwrite(json, 1, len, stdout) != len && !out->write_errno) out->write_errno = errno ? errno : EIO;
     flush(out);
     return out->write_errno;
   }

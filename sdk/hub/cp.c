@@ -129,27 +129,12 @@ static hf_status to_file(struct cp *p) {
   return tell(p, "Downloaded", p->src, local);
 }
 
-static hf_status copy_out(struct cp *p, const char *path) {
-  struct hf_source *s;
-  struct hf_buf buf;
-  TRY(hf_source_file(p->hub->call, path, 0, NULL, &s, NULL));
-  hf_status st = hf_host()->buf_get(p->hub->call, 1 << 20, &buf);
-  size_t got = 0;
-  for (uint64_t off = 0; st == HF_OK && off < s->size; off += got) {
-    st = s->pread(p->hub->call, s, buf.data, buf.len, off, &got);
-    if (st == HF_OK) st = hf_host()->record(p->out, HF_OUT_BYTES, buf.data, got);
-  }
-  if (buf.data) hf_host()->buf_put(&buf);
-  s->close(s);
-  return st;
-}
-
 static hf_status to_stdout(struct cp *p) {
   char folder[4096] = "";
   const char *name, *path, *tmp = getenv("TMPDIR");
   TRY(source_name(p, &name));
   hf_status st = fetch(p, tmp && *tmp ? tmp : "/tmp", folder, &path);
-  if (st == HF_OK) st = copy_out(p, path);
+  if (st == HF_OK) st = hf_hub_copy_out(p->hub->call, p->out, path);
   if (*folder) nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
   return st;
 }

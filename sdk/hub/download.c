@@ -185,6 +185,19 @@ static hf_status show_plans(hf_call *c, hf_out *out, struct hf_hub_plan *plans, 
   return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
 }
 
+/* Does the file go to stdout? */
+static hf_status streams(hf_call *c, const hf_args *args, hf_out *out, const char *single, struct hf_hub_want *w) {
+  const char *output = hf_host()->arg_str(args, "output", 0);
+  int64_t on = 0;
+  if (output && strcmp(output, "-"))
+    return say(c, "`-o` takes `-` only, for stdout. Use `--local-dir` to choose where files are put.");
+  if (!output && !(hf_host()->arg_int(args, "stdout", &on) && on)) return HF_OK;
+  if (!single) return say(c, "`--stdout` takes exactly one file name.");
+  if (w->local_dir) return say(c, "Cannot use both `--stdout` and `--local-dir` at the same time.");
+  w->pipe = w->dry_run ? NULL : out;
+  return HF_OK;
+}
+
 static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   struct hf_hub hub;
   struct hf_hub_want w = {.revision = NULL};
@@ -196,8 +209,10 @@ static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) 
   TRY(hf_hub_begin(&hub, c, out, hf_host()->arg_str(args, "token", 0), "huggingface-cli/None", true));
   TRY(read_words(c, args, &w, &words));
   TRY(narrow(&hub, &words, &w, &single));
+  TRY(streams(c, args, out, single, &w));
   TRY(single ? hf_hub_file(&hub, &w, single, &path, &one) : hf_hub_snapshot(&hub, &w, &path, &plans, &count));
   if (w.dry_run) return show_plans(c, out, plans, count);
+  if (w.pipe) return path ? hf_hub_copy_out(c, out, path) : HF_OK;
   TRY(hf_hub_say(out, c, HF_OUT_MESSAGE, "Downloaded"));
   return hf_hub_record(out, c, HF_OUT_RESULT, json_pack("{s:s}", "path", path));
 }
@@ -280,6 +295,12 @@ static const struct hf_param params[] = {
      .type = HF_P_STR,
      .flags = HF_PF_SECRET},
     {.name = "max_workers", .help = "Files to download at the same time.", .deflt = "8", .type = HF_P_INT},
+    {.name = "stdout",
+     .help =
+         "Write the bytes of one file to stdout while they arrive, and keep nothing. Exit code 0 says that they were "
+         "verified.",
+     .type = HF_P_BOOL},
+    {.name = "output", .spellings = "=-o,--output", .help = "`-`: the same as --stdout.", .type = HF_P_STR},
 };
 
 static const struct hf_param file_params[] = {
@@ -344,6 +365,7 @@ static const struct hf_task rows[] = {
                  "hf download meta-llama/Llama-3.2-1B-Instruct --include \"*.safetensors\" --exclude \"*.bin\"\n"
                  "hf download meta-llama/Llama-3.2-1B-Instruct --local-dir ./models/llama\n"
                  "hf download HuggingFaceM4/FineVision art/ --repo-type dataset\n"
+                 "hf download meta-llama/Llama-3.2-1B-Instruct config.json --stdout\n"
                  "hf download hf://datasets/HuggingFaceH4/ultrachat_200k",
      .params = HF_TABLE(params),
      .routes = snapshot_routes,

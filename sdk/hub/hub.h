@@ -215,6 +215,7 @@ struct hf_hub_want {
   struct hf_hub_patterns patterns;
   uint32_t width;
   bool force, dry_run, local_only;
+  hf_out *pipe; /* one file: its bytes go there, and nothing is kept; NULL: into a store */
 };
 struct hf_hub_plan { /* one file of a dry run */
   const char *path;
@@ -244,6 +245,9 @@ hf_status hf_hub_plan_file(struct hf_hub *, const struct hf_hub_want *, const st
 typedef void (*hf_hub_done_fn)(void *arg, uint32_t i, const struct hf_st_file *);
 hf_status hf_hub_fetch(struct hf_hub *, const struct hf_hub_want *, const struct hf_hub_stores *, const char *commit,
                        struct hf_fetch_file *, uint32_t count, hf_hub_done_fn, void *arg);
+/* bases.c: sources of older versions of the file that a store has; *n: room in, number out. */
+hf_status hf_hub_bases(hf_call *, hf_store *, const struct hf_repo *, const char *commit, const struct hf_fetch_file *,
+                       struct hf_tr_base *, uint32_t *n);
 /* Where a failed look at the Hub leads: HF_OK means look for a local copy; else the error to give, already set. */
 hf_status hf_hub_fall_back(struct hf_hub *, hf_status st, struct hf_error *);
 /* "Local entry not found. ..", or the cause itself where no local copy could help. */
@@ -263,7 +267,15 @@ hf_status hf_hub_tree_asked(struct hf_hub *, const struct hf_repo *, const char 
 hf_status hf_hub_tree_meta(struct hf_hub *, const struct hf_repo *, const char *commit, const struct hf_tree_entry *,
                            struct hf_hub_meta *);
 
-/* *path: where it is, or with dry_run *plan. */
+/* pipe.c: a store that hands bytes on as records; good for one file. */
+struct hf_hub_pipe {
+  hf_out *out;
+  uint64_t written;
+};
+hf_status hf_hub_pipe_open(hf_call *, struct hf_hub_pipe *, hf_store **);
+hf_status hf_hub_copy_out(hf_call *, hf_out *, const char *path); /* a local file as records */
+
+/* *path: where it is, or with dry_run *plan; NULL: its bytes went into the pipe. */
 hf_status hf_hub_file(struct hf_hub *, const struct hf_hub_want *, const char *name, const char **path,
                       struct hf_hub_plan *plan);
 /* *path: the folder, or with dry_run *plans (arena). */

@@ -10,6 +10,8 @@ static hf_status load(const struct hf_host *host, void **state) {
   return HF_OK;
 }
 
+extern const struct hf_storage hf_hub_pipe_store;
+
 /* One a line, by name: packs are added by many hands. */
 // clang-format off
 static const struct hf_module *const modules[] = {
@@ -26,6 +28,7 @@ static const struct hf_module *const modules[] = {
     &hf_hub_tasks_repos_access.m,
     &hf_hub_tasks_repos_admin.m,
     &hf_hub_tasks_upload.m,
+    &hf_hub_pipe_store.m,
 };
 // clang-format on
 

@@ -158,6 +158,7 @@ hf_status hf_hub_plan_file(struct hf_hub *hub, const struct hf_hub_want *w, cons
 
 struct handover {
   struct hf_hub *hub;
+  const struct hf_hub_stores *stores;
   const struct hf_hub_want *want;
   const char *commit;
   hf_hub_done_fn done;
@@ -188,6 +189,14 @@ static hf_status done(hf_call *c, void *arg, struct hf_fetch_file *f, uint32_t i
   return HF_OK;
 }
 
+static hf_status bases(hf_call *c, void *arg, struct hf_fetch_file *f, uint32_t i, struct hf_tr_base *out,
+                       uint32_t *n) {
+  struct handover *h = arg;
+  (void)i;
+  hf_store *store = h->stores->cache ? h->stores->cache : h->stores->store;
+  return hf_hub_bases(c, store, &h->want->repo, h->commit, f, out, n);
+}
+
 static int is_xet(void *found, const struct hf_plugin_info *info) {
   *(bool *)found |= info->kind == HF_KIND_TRANSFER && !info->refused && !strcmp(info->name, "xet");
   return 0;
@@ -204,7 +213,7 @@ static void mark_xet(hf_call *c, struct hf_fetch_file *files, uint32_t count) {
 hf_status hf_hub_fetch(struct hf_hub *hub, const struct hf_hub_want *w, const struct hf_hub_stores *s,
                        const char *commit, struct hf_fetch_file *files, uint32_t count, hf_hub_done_fn fn, void *arg) {
   hf_call *c = hub->call;
-  struct handover h = {hub, w, commit, fn, arg};
+  struct handover h = {hub, s, w, commit, fn, arg};
   const char *api = hf_hub_api_url(hub, &w->repo);
   struct hf_fetch fetch = {.struct_size = sizeof fetch,
                            .repo = w->repo,
@@ -220,7 +229,8 @@ hf_status hf_hub_fetch(struct hf_hub *hub, const struct hf_hub_want *w, const st
                            .adapters = hf_hub_setting(c, "HF_TRANSFER"),
                            .arg = &h,
                            .refresh = refresh,
-                           .done = done};
+                           .done = done,
+                           .bases = bases};
   if (!fetch.token_url) return HF_ENOMEM;
   TRY(hf_hub_ready(hub));
   mark_xet(c, files, count);

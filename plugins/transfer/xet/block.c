@@ -165,11 +165,15 @@ static hf_status receive(hf_call *c, struct xet_block *b, uint32_t i, struct xet
   return xet_stream_end(c, x);
 }
 
+static bool any_order(const struct xet_pull *p) {
+  return p->sink->caps & HF_IO_ANY_ORDER;
+}
+
 /* Nothing of it is known to be right. */
-static void forget(hf_call *c, struct xet_block *b, const struct xet_job *j) {
+static void forget(hf_call *c, struct xet_block *b, const struct xet_stream *x) {
   struct hf_sink *s = b->pull->sink;
-  for (uint32_t i = 0; i < j->place_count && s->forget; i++)
-    if (s->forget(c, s, j->places[i].off, j->places[i].raw) != HF_OK) return;
+  for (uint32_t i = 0; i < x->place_count && s->forget; i++)
+    if (s->forget(c, s, x->places[i].off, x->places[i].raw) != HF_OK) return;
 }
 
 static hf_status from_wire(hf_call *c, struct xet_block *b, uint32_t i, struct xet_stream *x) {
@@ -177,34 +181,32 @@ static hf_status from_wire(hf_call *c, struct xet_block *b, uint32_t i, struct x
   TRY(xet_host->buf_get(c, XET_STREAM_BYTES, &buf));
   xet_stream_begin(x, buf.data);
   hf_status st = receive(c, b, i, x);
-  if (st != HF_OK && x->damage && xet_host->check(c) == HF_OK) {
+  if (st != HF_OK && x->damage && any_order(b->pull) && xet_host->check(c) == HF_OK) {
     xet_host->log(c, HF_LOG_INFO, "%s: a xorb arrived damaged (%s) and is fetched once more", b->pull->path, x->damage);
     xet_host->clear(c);
     xet_stream_begin(x, buf.data);
     st = receive(c, b, i, x);
   }
-  if (st != HF_OK && x->damage) forget(c, b, &b->jobs[i]);
+  if (st != HF_OK && x->damage) forget(c, b, x);
   xet_host->buf_put(&buf);
   return st;
 }
 
-static hf_status fetch_range(hf_call *c, void *arg, uint32_t i) {
-  struct xet_block *b = arg;
-  struct xet_job *j = &b->jobs[i];
+static hf_status fetch_places(hf_call *c, struct xet_block *b, uint32_t i, const struct xet_place *places, uint32_t n) {
   struct xet_cas *cas = b->pull->cas;
   bool done = false;
-  if (!j->place_count) return HF_OK;
   struct xet_stream *x = calloc(1, sizeof *x);
-  uint32_t *open = calloc(j->place_count, sizeof *open);
+  uint32_t *open = calloc(n, sizeof *open);
   hf_status st = x && open ? HF_OK : no_memory(c, b->pull);
   if (st == HF_OK) {
     *x = (struct xet_stream){.file = b->pull->sink,
                              .cas = cas,
                              .range = &b->recon.ranges[i],
-                             .places = j->places,
-                             .place_count = j->place_count,
+                             .least = any_order(b->pull) ? 0 : b->off,
+                             .places = places,
+                             .place_count = n,
                              .open = open,
-                             .chunks = j->chunks};
+                             .chunks = b->jobs[i].chunks};
     if (b->pull->bases) st = xet_bases_copy(c, b->pull->bases, x, &done);
     if (st == HF_OK && !done) st = xet_cas_enter(c, cas);
     if (st == HF_OK && !done) {
@@ -215,6 +217,24 @@ static hf_status fetch_range(hf_call *c, void *arg, uint32_t i) {
   free(open);
   free(x);
   return st;
+}
+
+static hf_status fetch_range(hf_call *c, void *arg, uint32_t i) {
+  struct xet_block *b = arg;
+  struct xet_job *j = &b->jobs[i];
+  return j->place_count ? fetch_places(c, b, i, j->places, j->place_count) : HF_OK;
+}
+
+/* For a sink that takes bytes in order: one term after the other. */
+static hf_status fetch_terms(hf_call *c, struct xet_block *b) {
+  uint64_t off = b->off - b->recon.skip;
+  for (uint32_t i = 0; i < b->recon.term_count; i++) {
+    const struct xet_term *t = &b->recon.terms[i];
+    struct xet_place place = {.start = t->start, .end = t->end, .off = off, .raw = t->raw};
+    off += t->raw;
+    TRY(fetch_places(c, b, t->range, &place, 1));
+  }
+  return HF_OK;
 }
 
 /* ---- one block ---- */
@@ -309,7 +329,9 @@ hf_status xet_block_fetch(hf_call *c, struct xet_pull *p, uint64_t off, uint64_t
   TRY(xet_recon_ask(c, p, p->hash, off, end, &b.recon));
   pthread_mutex_init(&b.lock, NULL);
   hf_status st = plan(c, &b);
-  if (st == HF_OK) st = xet_host->parallel(c, b.recon.range_count, XET_DOWN_WIDTH, fetch_range, &b);
+  if (st == HF_OK)
+    st =
+        any_order(p) ? xet_host->parallel(c, b.recon.range_count, XET_DOWN_WIDTH, fetch_range, &b) : fetch_terms(c, &b);
   if (st == HF_OK) grow_tree(&b);
   block_free(&b);
   return st;

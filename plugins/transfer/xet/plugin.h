@@ -7,7 +7,8 @@
 #include <hf/task.h>
 #include <hf/transfer.h>
 
-#define XET_CAPS (HF_TR_DOWNLOAD | HF_TR_UPLOAD | HF_TR_RANGES | HF_TR_RESUME | HF_TR_DEDUP | HF_TR_BATCH | HF_TR_ATTESTS)
+#define XET_CAPS \
+  (HF_TR_DOWNLOAD | HF_TR_UPLOAD | HF_TR_RANGES | HF_TR_RESUME | HF_TR_DEDUP | HF_TR_BATCH | HF_TR_ATTESTS)
 
 extern const struct hf_host *xet_host;
 extern const struct hf_transfer xet_adapter;

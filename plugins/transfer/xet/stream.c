@@ -28,7 +28,15 @@ static hf_status write_run(hf_call *c, struct xet_stream *x, const struct xet_pl
     else
       iov[n++] = (struct hf_iov){data[i], len[i]};
   }
-  TRY(x->file->writev(c, x->file, place_of(x, p, chunk + from), iov, n));
+  uint64_t off = place_of(x, p, chunk + from);
+  struct hf_iov *at = iov;
+  for (; n && off < x->least; off += at->len, at++, n--) { /* what a sink that takes bytes in order has already */
+    if (x->least - off >= at->len) continue;
+    *at = (struct hf_iov){(const uint8_t *)at->base + (x->least - off), at->len - (size_t)(x->least - off)};
+    off = x->least;
+    break;
+  }
+  if (n) TRY(x->file->writev(c, x->file, off, at, n));
   for (uint32_t i = from; i < to && x->file->leaf; i++)
     TRY(x->file->leaf(c, x->file, place_of(x, p, chunk + i), len[i], x->chunks.hashes[chunk + i - x->range->start].b));
   return HF_OK;

@@ -28,6 +28,7 @@ struct xet_stream {
   struct hf_sink *file;
   struct xet_cas *cas;
   const struct xet_range *range;
+  uint64_t least;                 /* nothing is written before */
   uint64_t xorb_size;             /* HF_SIZE_UNKNOWN until an answer says it */
   const struct xet_place *places; /* by start */
   uint32_t place_count, entered;  /* entered: of those, how many have begun */
