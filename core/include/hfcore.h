@@ -77,6 +77,8 @@ HF_EXPORT void hf_plugin_each(hf_runtime *, int (*)(void *, const struct hf_plug
 /* Opens the module and runs the plugin's load() if it has not run; every function of the answer is callable. NULL and the
  * reason in *why (the runtime's memory) when refused. */
 HF_EXPORT const struct hf_module *hf_plugin_open(hf_runtime *, uint32_t kind, const char *name, const char **why);
+/* The same without load(): no code of the plugin runs, and only the module's constant data may be read. */
+HF_EXPORT const struct hf_module *hf_plugin_look(hf_runtime *, uint32_t kind, const char *name, const char **why);
 /* Reads one file as the loader would, without running it: fn gets its modules, or one row of kind 0 when it has none that
  * could be read (strings live during the call only). */
 HF_EXPORT hf_status hf_plugin_read(hf_runtime *, const char *file, int (*)(void *, const struct hf_plugin_info *), void *,

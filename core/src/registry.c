@@ -494,6 +494,15 @@ const struct hf_module *hf_plugin_open(hf_runtime *rt, uint32_t kind, const char
   return e ? e->slot.m : NULL;
 }
 
+const struct hf_module *hf_plugin_look(hf_runtime *rt, uint32_t kind, const char *name, const char **why) {
+  const char *text = NULL;
+  pthread_mutex_lock(&rt->registry->lock);
+  struct entry *e = open_module(rt, kind, name, &text);
+  leave(rt);
+  if (why) *why = text;
+  return e ? e->slot.m : NULL;
+}
+
 struct listed {
   struct hf_plugin_info info;
   uint32_t order;

@@ -1,5 +1,5 @@
 /* look.c - `hf inference providers|models|info|health`: what there is to ask, and how an endpoint is.
- * Providers are listed by their rows; models by the Hub; an endpoint is asked itself.
+ * Providers are listed by their rows, without running anything of theirs; models by the Hub; an endpoint is asked itself.
  * A saved token goes to endpoints of Hugging Face only. */
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +24,22 @@ static int provider_row(void *arg, const struct hf_plugin_info *i) {
   struct listing *l = arg;
   if (i->kind != HF_KIND_PROVIDER || i->refused) return 0;
   const struct hf_provider *p =
-      (const struct hf_provider *)hf_plugin_open(hf_call_runtime(l->c), i->kind, i->name, NULL);
+      (const struct hf_provider *)hf_plugin_look(hf_call_runtime(l->c), i->kind, i->name, NULL);
   if (!p) return 0;
-  const struct hf_pv_task *rows = p->tasks.rows;
   json_t *tasks = json_array(), *streams = json_array();
   bool wanted = !l->task;
-  for (uint32_t k = 0; k < p->tasks.count; k++) {
-    wanted |= l->task && !strcmp(rows[k].task, l->task);
-    json_array_append_new(tasks, json_string(rows[k].task));
-    if (rows[k].stream) json_array_append_new(streams, json_string(rows[k].task));
+  for (uint32_t k = 0; p->tasks.rows && k < p->tasks.count; k++) {
+    struct hf_pv_task t = {0};
+    memcpy(&t, (const char *)p->tasks.rows + (size_t)k * p->tasks.stride,
+           p->tasks.stride < sizeof t ? p->tasks.stride : sizeof t);
+    if (!t.task) continue;
+    wanted |= l->task && !strcmp(t.task, l->task);
+    json_array_append_new(tasks, json_string(t.task));
+    if (t.stream) json_array_append_new(streams, json_string(t.task));
   }
-  json_t *row = json_pack("{s:s,s:o,s:o,s:s,s:s?,s:s,s:s?}", "name", i->name, "tasks", tasks, "streaming", streams,
-                          "base_url", p->base_url, "key_env", p->key_env, "summary", p->m.summary, "file", i->file);
+  json_t *row = json_pack("{s:s,s:o,s:o,s:s?,s:s?,s:s?,s:s?}", "name", i->name, "tasks", tasks, "streaming", streams,
+                          "base_url", p->base_url, "key_env", inf_key_variable(l->c, i->name, p->key_env), "summary",
+                          p->m.summary, "file", i->file);
   if (wanted)
     l->st = hf_hub_record(l->out, l->c, HF_OUT_ITEM, row);
   else
