@@ -9,6 +9,7 @@
 #include "chunk.h"
 #include "crc64.h"
 #include "json.h"
+#include "piece.h"
 #include "recon.h"
 #include "shard.h"
 #include "xorb.h"
@@ -33,23 +34,6 @@ static const uint8_t hit[] = {
     183, 157, 140, 10,  8,   23,  212, 70,  10,  234, 23,  33,  219, 254, 39,  236, 70,  49,  191, 116, 9,   115,
     15,  101, 26,  159, 165, 220, 15,  170, 56,  125, 92,  163, 94,  235, 38,  40,  49,  81};
 
-static uint8_t *input(const char *spec, size_t *len) {
-  const char *a = strchr(spec, ':') + 1, *b = strchr(a, ':');
-  *len = strncmp(spec, "text", 4) ? strtoul(a, NULL, 10) : strlen(a);
-  unsigned long arg = b ? strtoul(b + 1, NULL, 10) : 0;
-  uint8_t *p = malloc(*len + 1);
-  ck_assert_ptr_nonnull(p);
-  if (!strncmp(spec, "splitmix", 8))
-    splitmix(p, *len, arg);
-  else if (!strncmp(spec, "const", 5))
-    memset(p, (int)arg, *len);
-  else if (!strncmp(spec, "hit", 3))
-    for (size_t i = 0; i < *len; i++) p[i] = i % (sizeof hit + arg) < sizeof hit ? hit[i % (sizeof hit + arg)] : 0;
-  else
-    memcpy(p, a, *len);
-  return p;
-}
-
 static size_t hex(const char *s, uint8_t *out) {
   size_t n = strcmp(s, "-") ? strlen(s) / 2 : 0;
   for (size_t i = 0; i < n; i++) {
@@ -57,6 +41,31 @@ static size_t hex(const char *s, uint8_t *out) {
     out[i] = (uint8_t)strtoul(two, NULL, 16);
   }
   return n;
+}
+
+static uint8_t *input(const char *spec, size_t *len) {
+  const char *a = strchr(spec, ':') + 1, *b = strchr(a, ':'), *c = b ? strchr(b + 1, ':') : NULL;
+  int text = !strncmp(spec, "text", 4), bytes = !strncmp(spec, "hex", 3);
+  *len = text ? strlen(a) : bytes ? strlen(a) / 2 : strtoul(a, NULL, 10);
+  unsigned long arg = b ? strtoul(b + 1, NULL, 10) : 0;
+  uint8_t *p = malloc(*len + 1);
+  ck_assert_ptr_nonnull(p);
+  if (text) {
+    memcpy(p, a, *len);
+  } else if (bytes) {
+    hex(a, p);
+  } else if (!strncmp(spec, "const", 5)) {
+    memset(p, (int)arg, *len);
+  } else if (!strncmp(spec, "hit", 3)) {
+    for (size_t i = 0; i < *len; i++) p[i] = i % (sizeof hit + arg) < sizeof hit ? hit[i % (sizeof hit + arg)] : 0;
+  } else if (!strncmp(spec, "repeat", 6)) {
+    splitmix(p, *len < arg ? *len : arg, c ? strtoul(c + 1, NULL, 10) : 0);
+    for (size_t i = arg; i < *len; i++) p[i] = p[i - arg];
+  } else {
+    splitmix(p, *len, arg);
+    for (size_t i = 0; i < *len && !strncmp(spec, "few", 3); i++) p[i] &= 3;
+  }
+  return p;
 }
 
 /* ---- what the vectors are about ---- */
@@ -102,23 +111,84 @@ static void on_cuts(const char *in, const char *want) {
       at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu", i ? "," : "", ends[i]);
     ck_assert_str_eq(text, want);
   }
+  uint32_t whole[1000];
+  size_t count = cut(p, n, SIZE_MAX, ends), same = xet_chunk_cuts(p, n, whole, 1000);
+  ck_assert_uint_eq(same + (n && (!same || whole[same - 1] != n)), count);
+  for (size_t i = 0; i < same; i++) ck_assert_uint_eq(whole[i], ends[i]);
   free(p);
   free(ends);
 }
 
-static void tree_of(const char *in, struct xet_hash *sum, size_t *count) {
+/* Cut and hashed in one pass; the cuts are those of the chunker that goes piece by piece. */
+static size_t pieces_of(const char *in, struct xet_piece piece[1000]) {
   size_t n, ends[1000], from = 0;
   uint8_t *p = input(in, &n);
-  struct xet_merkle m;
-  xet_merkle_init(&m);
-  *count = cut(p, n, SIZE_MAX, ends);
-  for (size_t i = 0; i < *count; from = ends[i++]) {
+  size_t count = xet_pieces(p, n, 1, piece, 1000);
+  ck_assert_uint_eq(cut(p, n, SIZE_MAX, ends), count);
+  for (size_t i = 0; i < count; from = ends[i++]) {
     struct xet_hash h;
     xet_blake3(&xet_key_data, p + from, ends[i] - from, &h);
-    xet_merkle_add(&m, &h, ends[i] - from);
+    ck_assert(piece[i].len == ends[i] - from && !memcmp(&h, &piece[i].hash, sizeof h));
   }
-  xet_merkle_end(&m, sum);
   free(p);
+  return count;
+}
+
+static void tree_of(const char *in, struct xet_hash *sum, size_t *count) {
+  struct xet_piece piece[1000];
+  struct xet_merkle m;
+  xet_merkle_init(&m);
+  *count = pieces_of(in, piece);
+  for (size_t i = 0; i < *count; i++) xet_merkle_add(&m, &piece[i].hash, piece[i].len);
+  xet_merkle_end(&m, sum);
+}
+
+static void on_pieces(const char *in, const char *want) {
+  struct xet_piece piece[1000];
+  size_t count = pieces_of(in, piece);
+  size_t room = 80 * count + 2, at = 0;
+  char *text = calloc(1, room), hash[65];
+  text[0] = '-';
+  for (size_t i = 0; i < count; i++) {
+    xet_hash_print(&piece[i].hash, hash);
+    at += (size_t)snprintf(text + at, room - at, "%s%s:%u", i ? "," : "", hash, piece[i].len);
+  }
+  ck_assert_str_eq(text, want);
+  free(text);
+}
+
+/* What proves that an uploader has the chunks: over all of them, or over hashes that are given. */
+static void on_range(const char *in, const char *want) {
+  struct xet_piece piece[1000];
+  struct xet_hash all[1000], sum;
+  size_t count = pieces_of(in, piece);
+  char text[65];
+  for (size_t i = 0; i < count; i++) all[i] = piece[i].hash;
+  xet_blake3(&xet_key_verify, all, count * sizeof *all, &sum);
+  xet_hash_print(&sum, text);
+  ck_assert_str_eq(text, want);
+}
+
+static void on_verify(const char *in, const char *want) {
+  struct xet_hash all[10], sum;
+  size_t count = 0;
+  char text[65];
+  for (const char *p = in; *p; p += strcspn(p, ","), p += *p == ',') {
+    snprintf(text, sizeof text, "%.64s", p);
+    ck_assert(count < 10 && xet_hash_read(text, &all[count++]));
+  }
+  xet_blake3(&xet_key_verify, all, count * sizeof *all, &sum);
+  xet_hash_print(&sum, text);
+  ck_assert_str_eq(text, want);
+}
+
+static void on_printed(const char *in, const char *want) {
+  struct xet_hash h, back;
+  char text[65];
+  ck_assert_uint_eq(hex(in, h.b), 32);
+  xet_hash_print(&h, text);
+  ck_assert_str_eq(text, want);
+  ck_assert(xet_hash_read(want, &back) && !memcmp(&h, &back, sizeof h));
 }
 
 static void on_xorb(const char *in, const char *want) {
@@ -179,12 +249,13 @@ static const struct {
   const char *name;
   void (*fn)(const char *, const char *);
   int hashes;
-} kinds[] = {{"keyed", on_keyed, 1},   {"cuts", on_cuts, 0}, {"file", on_file, 1}, {"xorb", on_xorb, 1},
-             {"merkle", on_merkle, 1}, {"hmac", on_hmac, 1}, {"bg4", on_bg4, 0}};
+} kinds[] = {{"keyed", on_keyed, 1},   {"cuts", on_cuts, 0},     {"file", on_file, 1},      {"xorb", on_xorb, 1},
+             {"merkle", on_merkle, 1}, {"hmac", on_hmac, 1},     {"bg4", on_bg4, 0},        {"pieces", on_pieces, 1},
+             {"range", on_range, 1},   {"verify", on_verify, 1}, {"printed", on_printed, 0}};
 
-static unsigned each_vector(int only_hashes) {
+static unsigned each_vector(const char *name, int only_hashes) {
   char path[1000];
-  snprintf(path, sizeof path, "%s/tests/xet/vectors.txt", getenv("HF_TEST_SOURCE") ? getenv("HF_TEST_SOURCE") : ".");
+  snprintf(path, sizeof path, "%s/tests/xet/%s", getenv("HF_TEST_SOURCE") ? getenv("HF_TEST_SOURCE") : ".", name);
   FILE *f = fopen(path, "r");
   ck_assert_msg(f != NULL, "%s", path);
   char *line = NULL;
@@ -195,8 +266,10 @@ static unsigned each_vector(int only_hashes) {
     char *want = strtok_r(NULL, " \n", &save);
     if (!kind || *kind == '#') continue;
     ck_assert(in && want);
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-      if (!strcmp(kinds[k].name, kind) && (!only_hashes || kinds[k].hashes)) kinds[k].fn(in, want), n++;
+    size_t k = 0;
+    while (k < sizeof kinds / sizeof *kinds && strcmp(kinds[k].name, kind)) k++;
+    ck_assert_msg(k < sizeof kinds / sizeof *kinds, "%s", kind);
+    if (!only_hashes || kinds[k].hashes) kinds[k].fn(in, want), n++;
   }
   free(line);
   fclose(f);
@@ -204,7 +277,8 @@ static unsigned each_vector(int only_hashes) {
 }
 
 START_TEST(vectors) {
-  ck_assert_uint_gt(each_vector(0), 100);
+  ck_assert_uint_eq(each_vector("vectors.txt", 0), 388);
+  ck_assert_uint_eq(each_vector("vectors-made.txt", 0), 182);
 }
 END_TEST
 
@@ -214,7 +288,8 @@ START_TEST(vectors_on_every_kernel) {
   for (int i = 0; i < 4; i++)
     if (xet_blake3_force(names[i])) {
       ck_assert_str_eq(xet_blake3_kernel(), names[i]);
-      ck_assert_uint_gt(each_vector(1), 60);
+      ck_assert_uint_gt(each_vector("vectors.txt", 1), 200);
+      ck_assert_uint_eq(each_vector("vectors-made.txt", 1), 182);
       used++;
     }
   xet_blake3_force(NULL);
