@@ -135,6 +135,8 @@ HF_EXPORT void hf_op_free(hf_op *);   /* cancels and waits when still running */
 HF_EXPORT hf_runtime *hf_call_runtime(hf_call *);
 /* HF_OK after that time, or what host->check() says as soon as it says it. */
 HF_EXPORT hf_status hf_call_sleep(hf_call *, uint64_t ms);
+/* The operation that this call belongs to ends after that time (HF_ETIMEDOUT), unless it would end before. */
+HF_EXPORT void hf_call_deadline(hf_call *, uint64_t ms);
 /* Headers that every request of this call carries (copied); value NULL removes. Not for secrets. */
 HF_EXPORT hf_status hf_call_header(hf_call *, const char *name, const char *value);
 /* A secret header for one origin ("https://host[:port]") of this call: sent there and nowhere else. Origins listed

@@ -40,15 +40,18 @@ void cond_wait_tick(pthread_cond_t *cond, pthread_mutex_t *lock) {
 
 /* ---- chunks ------------------------------------------------------------------------------------------------------- */
 
-struct chunk *chunk_get(struct stack *s) {
+struct chunk *chunk_get(struct stack *s, size_t size) {
   pthread_mutex_lock(&s->lock);
-  struct chunk *c = s->idle_chunks;
+  struct chunk *c = size == CHUNK_SIZE ? s->idle_chunks : NULL;
   if (c != NULL) {
     s->idle_chunks = c->next;
     s->idle_chunk_count--;
   }
   pthread_mutex_unlock(&s->lock);
-  if (c == NULL) c = malloc(sizeof(*c));
+  if (c == NULL) {
+    c = malloc(sizeof(*c) + size);
+    if (c != NULL) c->size = size;
+  }
   if (c != NULL) c->next = NULL, c->len = c->off = 0;
   return c;
 }
@@ -56,7 +59,7 @@ struct chunk *chunk_get(struct stack *s) {
 void chunk_put(struct stack *s, struct chunk *c) {
   if (c == NULL) return;
   pthread_mutex_lock(&s->lock);
-  bool keep = s->idle_chunk_count < IDLE_CHUNKS_MAX;
+  bool keep = c->size == CHUNK_SIZE && s->idle_chunk_count < IDLE_CHUNKS_MAX;
   if (keep) {
     c->next = s->idle_chunks;
     s->idle_chunks = c;

@@ -15,7 +15,7 @@ struct turn { /* what the worker knows beside the exchange */
   hf_call *call;
   struct exchange *x;
   uint64_t begin_ns, free_ns; /* free: since when the worker has nothing to do */
-  bool head_given, ending, enough;
+  bool head_given, body_given, ending, enough;
   hf_status st;
 };
 
@@ -87,6 +87,7 @@ static void give_body(struct turn *t, struct chunk *c) {
   struct exchange *x = t->x;
   struct stack *s = x->stack;
   if (x->recv_paused && x->in.bytes <= x->ahead / 2 && !x->done && !t->ending) stack_mail(x, MAIL_RESUME_RECV);
+  t->body_given = true;
   pthread_mutex_unlock(&x->lock);
   hf_status st = x->req->on_body(x->req->arg, c->data, c->len);
   if (st == HF_OK) st = pace(t->call, s, 0, c->len);
@@ -101,7 +102,7 @@ static void fill_out(struct turn *t) {
   struct stack *s = x->stack;
   pthread_mutex_unlock(&x->lock);
   hf_status st = HF_ENOMEM;
-  struct chunk *c = chunk_get(s);
+  struct chunk *c = chunk_get(s, CHUNK_SIZE);
   if (c != NULL) {
     st = x->req->on_send(x->req->arg, c->data, CHUNK_SIZE, &c->len);
     if (st == HF_OK) st = pace(t->call, s, 1, c->len);
@@ -139,6 +140,13 @@ static void look_at_clock(struct turn *t) {
                                                 .cls = "ReadTimeout",
                                                 .retryable = 1,
                                                 .message = "the server did not answer completely in time"});
+  } else if (req->first_ms != 0 && !(req->begun != NULL ? *req->begun : t->body_given) &&
+             now - t->begin_ns > (uint64_t)req->first_ms * 1000000u) {
+    st = host->fail(t->call, &(struct hf_error){.struct_size = sizeof(struct hf_error),
+                                                .code = HF_ETIMEDOUT,
+                                                .cls = "ReadTimeout",
+                                                .retryable = 1,
+                                                .message = "the answer did not begin in time"});
   } else if (stall != 0 && now > touched && now - touched > (uint64_t)stall * 1000000u) {
     st = host->fail(t->call, &(struct hf_error){.struct_size = sizeof(struct hf_error),
                                                 .code = HF_ETIMEDOUT,
@@ -219,7 +227,7 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   *result = (struct hf_net_result){.struct_size = sizeof(*result), .sent_nothing = 1};
   if (stack_start(s) != HF_OK) return s->host->failf(call, HF_ENOMEM, "cannot start the network thread");
   struct slot *slot = NULL;
-  hf_status waited = req->flags & HF_NETREQ_NESTED ? HF_OK : slot_take(call, s, req->url, &slot);
+  hf_status waited = req->flags & (HF_NETREQ_NESTED | HF_NETREQ_PATIENT) ? HF_OK : slot_take(call, s, req->url, &slot);
   if (waited != HF_OK) return waited;
   struct exchange *x = exchange_new(s, req);
   if (x == NULL) {

@@ -29,7 +29,7 @@ static size_t refuse(struct exchange *x, hf_status st, const char *words) {
 
 static bool head_append(struct exchange *x, const char *text, size_t len) {
   if (x->head_len + len + 1 > x->head_cap) {
-    size_t cap = x->head_cap ? x->head_cap * 2 : 4096;
+    size_t cap = x->head_cap ? x->head_cap * 2 : 1024;
     while (cap < x->head_len + len + 1) cap *= 2;
     char *p = realloc(x->head_text, cap);
     if (p == NULL) return false;
@@ -132,17 +132,18 @@ size_t receive_body(char *data, size_t one, size_t len, void *arg) {
   size_t done = 0;
   pthread_mutex_lock(&x->lock);
   struct chunk *tail = x->in.last;
-  if (tail != NULL && tail->len < CHUNK_SIZE && len <= CHUNK_SIZE / 4) {
-    done = CHUNK_SIZE - tail->len < len ? CHUNK_SIZE - tail->len : len;
+  if (tail != NULL && tail->len < tail->size && len <= tail->size / 4) {
+    done = tail->size - tail->len < len ? tail->size - tail->len : len;
     memcpy(tail->data + tail->len, data, done);
     tail->len += done;
     x->in.bytes += done;
   }
   pthread_mutex_unlock(&x->lock);
   while (done < len) {
-    struct chunk *c = chunk_get(s);
+    bool small = x->light != NULL && len - done <= SMALL_CHUNK_SIZE;
+    struct chunk *c = chunk_get(s, small ? SMALL_CHUNK_SIZE : CHUNK_SIZE);
     if (c == NULL) return refuse(x, HF_ENOMEM, "out of memory while receiving");
-    c->len = len - done < CHUNK_SIZE ? len - done : CHUNK_SIZE;
+    c->len = len - done < c->size ? len - done : c->size;
     memcpy(c->data, data + done, c->len);
     done += c->len;
     pthread_mutex_lock(&x->lock);

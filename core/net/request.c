@@ -127,7 +127,7 @@ static void set_http(CURL *e, const struct exchange *x) {
   /* Bulk bodies share no connection: one TCP window for all of them would be the limit. */
   curl_easy_setopt(e, CURLOPT_HTTP_VERSION, old ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
   if (!old && strncasecmp(req->url, "https:", 6) == 0) curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
-  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, bulk ? (long)CHUNK_SIZE : 16384L);
+  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, bulk ? (long)CHUNK_SIZE : x->light != NULL ? (long)SMALL_CHUNK_SIZE : 16384L);
   if (!(req->flags & HF_NETREQ_RAW)) {
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
   }

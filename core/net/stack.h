@@ -12,6 +12,7 @@
 #define TICK_NS          50000000u  /* how often the clock is looked at while a worker waits */
 #define LIGHT_TICK_NS    100000000u /* the same of one among thousands */
 #define CHUNK_SIZE       ((size_t)256 * 1024)
+#define SMALL_CHUNK_SIZE ((size_t)2 * 1024) /* of answers that come in little pieces, for a thousand at once */
 #define HEADER_LINE_MAX  ((size_t)64 * 1024)
 #define HEADER_BYTES_MAX ((size_t)1024 * 1024)
 #define HEADER_COUNT_MAX 256u
@@ -21,8 +22,8 @@
 /* A piece of body on its way between the I/O thread and a worker. */
 struct chunk {
   struct chunk *next;
-  size_t len, off;
-  char data[CHUNK_SIZE];
+  size_t len, off, size;
+  char data[];
 };
 struct chunk_queue {
   struct chunk *first, *last;
@@ -122,7 +123,7 @@ void stack_mark_dirty(struct exchange *);
 uint64_t stack_now_ns(void);
 void cond_init(pthread_cond_t *);                         /* on the monotonic clock */
 void cond_wait_tick(pthread_cond_t *, pthread_mutex_t *); /* at most TICK_NS */
-struct chunk *chunk_get(struct stack *);
+struct chunk *chunk_get(struct stack *, size_t size);     /* CHUNK_SIZE or SMALL_CHUNK_SIZE */
 void chunk_put(struct stack *, struct chunk *);
 void chunk_push(struct chunk_queue *, struct chunk *);
 struct chunk *chunk_pop(struct chunk_queue *);

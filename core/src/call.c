@@ -150,6 +150,11 @@ static void wake_sleeper(void *arg) {
   pthread_mutex_unlock(&s->lock);
 }
 
+void hf_call_deadline(hf_call *call, uint64_t ms) {
+  uint64_t now = hf_now_ns();
+  hf_cancel_by(call->cancel->root, ms > (UINT64_MAX - now) / 1000000 ? UINT64_MAX : now + ms * 1000000);
+}
+
 static hf_status sleep_lightly(hf_call *call, uint64_t until) {
   hf_hook *hook;
   hf_status st = hf_call_on_cancel(call, hf_light_wake, hf_light_self(), &hook);

@@ -25,7 +25,7 @@ struct hf_cancel {
   pthread_mutex_t lock;
   pthread_cond_t ran; /* a hook has returned */
   _Atomic int asked, wake_fd;
-  uint64_t deadline_ns;
+  _Atomic uint64_t deadline_ns;
   struct hf_watcher *watcher;
   struct hf_cancel *watched_next, *watched_prev; /* under the watcher's lock */
   bool watched;
@@ -37,6 +37,7 @@ void hf_cancel_unref(struct hf_cancel *);
 void hf_cancel_ask(struct hf_cancel *root);             /* async-signal-safe; hooks run on the watcher's thread */
 void hf_cancel_fire(struct hf_cancel *, hf_status why); /* marks this and what is below, runs their hooks */
 hf_status hf_cancel_why(struct hf_cancel *);            /* HF_OK, HF_ECANCELED or HF_ETIMEDOUT */
+void hf_cancel_by(struct hf_cancel *root, uint64_t deadline_ns); /* unless there is an earlier deadline */
 
 /* ---- watch.c ---- */
 struct hf_watcher *hf_watcher_new(void);

@@ -23,7 +23,7 @@ struct hf_cancel *hf_cancel_new(struct hf_watcher *watcher, struct hf_cancel *pa
   if (!parent) {
     c->root = c;
     c->watcher = watcher;
-    c->deadline_ns = deadline_ns;
+    atomic_init(&c->deadline_ns, deadline_ns);
     atomic_init(&c->wake_fd, -1);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->ran, NULL);
@@ -80,8 +80,19 @@ hf_status hf_cancel_why(struct hf_cancel *c) {
   hf_status why = atomic_load_explicit(&c->why, memory_order_acquire);
   if (why != HF_OK) return why;
   if (atomic_load(&c->root->asked)) return HF_ECANCELED;
-  if (c->root->deadline_ns && hf_now_ns() >= c->root->deadline_ns) return HF_ETIMEDOUT;
+  uint64_t deadline = atomic_load_explicit(&c->root->deadline_ns, memory_order_relaxed);
+  if (deadline && hf_now_ns() >= deadline) return HF_ETIMEDOUT;
   return HF_OK;
+}
+
+void hf_cancel_by(struct hf_cancel *root, uint64_t deadline_ns) {
+  uint64_t was = atomic_load(&root->deadline_ns);
+  while ((was == 0 || deadline_ns < was) && !atomic_compare_exchange_weak(&root->deadline_ns, &was, deadline_ns))
+    continue;
+  int fd = atomic_load(&root->wake_fd); /* the watcher sleeps until what it knew as the next deadline */
+  uint64_t one = 1;
+  ssize_t n = fd >= 0 ? write(fd, &one, sizeof one) : 0;
+  (void)n;
 }
 
 /* The node after `at` in a walk over `top` and everything below it. */

@@ -10,8 +10,9 @@
 
 #define TRIES_MAX           1000u /* whatever progress there is */
 #define PATIENCE_MAX_MS     3600000u
-#define STALL_AFTER_POST_MS 300000u /* a server may think long about a change */
-#define STALL_AFTER_PUT_MS  120000u /* less about bytes that it takes, which are sent again without harm */
+#define STALL_AFTER_POST_MS 300000u  /* a server may think long about a change */
+#define STALL_AFTER_PUT_MS  120000u  /* less about bytes that it takes, which are sent again without harm */
+#define STALL_PATIENT_MS    3600000u /* more about an answer that a model makes */
 #define BULK_FROM           ((uint64_t)1024 * 1024)
 #define AHEAD_BULK          ((size_t)2 * 1024 * 1024)
 
@@ -76,7 +77,10 @@ static void set_times(struct http *h, struct hf_net_req *r) {
   r->connect_ms = req->connect_ms;
   r->timeout_ms = stream ? 0 : req->timeout_ms;
   uint32_t change = strcmp(h->method, "PUT") == 0 ? STALL_AFTER_PUT_MS : STALL_AFTER_POST_MS;
+  r->first_ms = req->first_ms;
+  r->begun = req->begun;
   r->stall_ms = stream ? req->timeout_ms : changes_nothing(h->method) ? 0 : change;
+  if (req->flags & HF_HTTP_PATIENT && (!stream || req->timeout_ms == 0)) r->stall_ms = STALL_PATIENT_MS;
 }
 
 static bool is_bulk(const struct http *h) {
@@ -157,7 +161,8 @@ static hf_status exchange(struct http *h, bool *again) {
     set_body(h, &r);
     set_times(h, &r);
     uint32_t *running = hf_light_nesting(); /* exchanges of this thread: callbacks may start further ones */
-    if (*running > 0 || h->req.flags & HF_HTTP_PATIENT) r.flags |= HF_NETREQ_NESTED;
+    if (*running > 0) r.flags |= HF_NETREQ_NESTED;
+    if (h->req.flags & HF_HTTP_PATIENT) r.flags |= HF_NETREQ_PATIENT;
     ++*running;
     st = net->perform(h->call, stack, &r, &result);
     --*running;

@@ -44,11 +44,14 @@ struct hf_net_req {
   void *arg;
   size_t ahead;      /* 0: 1 MiB */
   uint32_t stall_ms; /* silence after the connection stands; 0: the configuration's */
+  uint32_t first_ms; /* until *begun, or until the first piece of the body; 0: no limit */
+  const uint8_t *begun;
 };
 enum {
-  HF_NETREQ_RAW = 1,   /* the body as it is on the wire, whatever Content-Encoding says */
-  HF_NETREQ_BULK = 2,  /* a large body: large buffers, a connection of its own */
-  HF_NETREQ_NESTED = 4 /* made by a callback of another exchange: never waits for that to end */
+  HF_NETREQ_RAW = 1,    /* the body as it is on the wire, whatever Content-Encoding says */
+  HF_NETREQ_BULK = 2,   /* a large body: large buffers, a connection of its own */
+  HF_NETREQ_NESTED = 4, /* made by a callback of another exchange: never waits for that to end */
+  HF_NETREQ_PATIENT = 8 /* long in coming, or without an end: not counted among its host's */
 };
 struct hf_net_result {
   uint32_t struct_size;

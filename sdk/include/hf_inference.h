@@ -11,7 +11,10 @@
  *
  * Parameters of a task have the names of the reference client and go into `args` as a JSON object: {"max_tokens": 64}.
  * A token of the Hub goes to hosts of Hugging Face only; the provider's own key is read from its variable (GROQ_API_KEY ...)
- * or given as api_key, and goes to that provider. Results are JSON with every member that the server sent, or media. */
+ * or given as api_key, and goes to that provider. Results are JSON with every member that the server sent, or media.
+ *
+ * Started calls share two threads and hold none while they wait: a thousand streams at once are fine. Their callbacks run on
+ * these threads, so they hand on what they get and do not block. */
 #ifndef HF_INFERENCE_H
 #define HF_INFERENCE_H
 #include <hfcore.h>
@@ -44,13 +47,15 @@ struct hf_inf_opts {
   const char *extra_body;  /* what the provider knows beyond: a JSON object */
   struct hf_table headers; /* rows: struct hf_kv */
   uint32_t timeout_ms;     /* of the POST */
-  uint32_t silence_ms;     /* of a stream: before the first item, and between items */
+  uint32_t silence_ms;     /* of a stream: the longest silence; 0: timeout_ms */
   /* Called on the thread that runs the call. item: a stream is asked for, each item as JSON. media: the bytes of a picture,
    * video or sound as they arrive; NULL: they are kept in the result. Non-zero cancels. */
   void *arg;
   int32_t (*item)(void *arg, const char *json, size_t len);
   int32_t (*media)(void *arg, const void *data, size_t len);
   const struct hf_watch *watch; /* deadline and options of the call */
+  uint32_t first_ms;            /* of a stream: until the first item, whatever else the server sends */
+  uint32_t deadline_ms;         /* of everything: look-ups, repetitions, the job, its result; a job is cancelled then */
 };
 
 struct hf_inf_result {
@@ -70,6 +75,9 @@ HF_EXPORT hf_status hf_inference(hf_runtime *, const char *task, const char *arg
                                  struct hf_inf_result **);
 HF_EXPORT hf_op *hf_inference_start(hf_runtime *, const char *task, const char *args, const struct hf_inf_opts *,
                                     struct hf_inf_result **out);
+/* The same with bytes, a file or a callback as the picture or sound of the task (read before this returns). */
+HF_EXPORT hf_op *hf_inference_start_media(hf_runtime *, const char *task, const char *args, const struct hf_inf_media *,
+                                          const struct hf_inf_opts *, struct hf_inf_result **out);
 
 /* ---- a function per task ---- */
 

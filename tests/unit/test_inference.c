@@ -162,6 +162,90 @@ START_TEST(what_is_wrong_is_said) {
 }
 END_TEST
 
+/* ---- many at once, and limits of time ------------------------------------------------------------------------------------ */
+
+enum { MANY = 40 };
+static _Atomic int streams_open;
+
+/* Streams begin, and go on when all are open; "/slow" sends only comments, "/never" nothing. */
+static bool patient(struct server *s, int fd, const struct seen *q) {
+  (void)s;
+  put(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: hello\n\n");
+  if (strstr(q->head, "/never")) return sleep(3), false;
+  if (strstr(q->head, "/slow")) {
+    for (int i = 0; i < 60 && put(fd, ": wait\n\n"); i++) usleep(50000);
+    return false;
+  }
+  put(fd, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n");
+  atomic_fetch_add(&streams_open, 1);
+  for (int i = 0; i < 3000 && atomic_load(&streams_open) < MANY; i++) usleep(10000);
+  bool all = atomic_load(&streams_open) >= MANY;
+  put(fd, "data: {\"choices\":[{\"delta\":{\"content\":\"%s\"}}]}\n\ndata: [DONE]\n\n", all ? "b" : "not all");
+  return false;
+}
+
+static int32_t count_item(void *arg, const char *json, size_t len) {
+  (void)len;
+  if (strstr(json, "\"b\"")) atomic_fetch_add((_Atomic int *)arg, 1);
+  return 0;
+}
+
+START_TEST(streams_hold_no_worker) {
+  hf_op *ops[MANY];
+  struct hf_inf_result *r[MANY];
+  _Atomic int ended = 0;
+  struct hf_inf_opts o = {.struct_size = sizeof o, .base_url = url, .arg = (void *)&ended, .item = count_item};
+  server->handler = patient;
+  for (int i = 0; i < MANY; i++) ops[i] = hf_inference_start(rt, "conversational", "{\"messages\":[]}", &o, &r[i]);
+  for (int i = 0; i < MANY; i++) {
+    ck_assert_msg(hf_op_wait(ops[i]) == HF_OK, "%s", r[i]->error ? r[i]->error->message : "?");
+    hf_op_free(ops[i]);
+    hf_inf_result_free(r[i]);
+  }
+  ck_assert_int_eq(ended, MANY);
+}
+END_TEST
+
+START_TEST(limits_of_time) {
+  static const struct {
+    const char *path;
+    uint32_t first_ms, silence_ms, deadline_ms;
+    const char *cls; /* NULL: any */
+  } rows[] = {{"/slow/v1", 300, 0, 0, "InferenceTimeoutError"},
+              {"/never/v1", 300, 0, 0, "InferenceTimeoutError"},
+              {"/never/v1", 0, 300, 0, "InferenceTimeoutError"},
+              {"/slow/v1", 0, 0, 300, NULL}};
+  _Atomic int ended = 0;
+  server->handler = patient;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hf_inf_result *r;
+    struct hf_inf_opts o = {.struct_size = sizeof o,
+                            .base_url = below(rows[i].path),
+                            .arg = (void *)&ended,
+                            .item = count_item,
+                            .first_ms = rows[i].first_ms,
+                            .silence_ms = rows[i].silence_ms,
+                            .deadline_ms = rows[i].deadline_ms};
+    ck_assert_msg(hf_chat_completion(rt, "[]", &o, &r) == HF_ETIMEDOUT, "row %zu", i);
+    ck_assert_ptr_nonnull(r->error);
+    if (rows[i].cls) ck_assert_str_eq(r->error->cls, rows[i].cls);
+    hf_inf_result_free(r);
+  }
+}
+END_TEST
+
+START_TEST(media_of_started_calls) {
+  struct hf_inf_result *r;
+  struct hf_inf_opts o = {.struct_size = sizeof o, .model = below("/labels")};
+  struct hf_inf_media m = {.data = "bytes", .len = 5, .type = "image/gif"};
+  hf_op *op = hf_inference_start_media(rt, "image-classification", "{\"top_k\":2}", &m, &o, &r);
+  ck_assert_int_eq(hf_op_wait(op), HF_OK);
+  hf_op_free(op);
+  ck_assert_str_eq(last()->body, "{\"inputs\":\"Ynl0ZXM=\",\"parameters\":{\"top_k\":2}}");
+  hf_inf_result_free(r);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("inference");
   TCase *t = tcase_create("inference");
@@ -171,6 +255,10 @@ int main(void) {
   tcase_add_test(t, media_out_and_in);
   tcase_add_test(t, started_and_awaited);
   tcase_add_test(t, what_is_wrong_is_said);
+  tcase_add_test(t, streams_hold_no_worker);
+  tcase_add_test(t, limits_of_time);
+  tcase_add_test(t, media_of_started_calls);
+  tcase_set_timeout(t, 120);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_ENV);

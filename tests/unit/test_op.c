@@ -428,6 +428,100 @@ START_TEST(waiting_and_cancelling_race) {
 }
 END_TEST
 
+/* ---- light operations ---------------------------------------------------------------------------------------------- */
+
+static struct hf_watch light(uint64_t deadline_ms) {
+  return (struct hf_watch){.struct_size = sizeof(struct hf_watch), .flags = HF_WATCH_LIGHT, .deadline_ms = deadline_ms};
+}
+
+static _Atomic int asleep;
+
+static hf_status naps(hf_call *c, void *arg) {
+  char deep[3000];
+  memset(deep, (int)(intptr_t)arg, sizeof deep);
+  atomic_fetch_add(&asleep, 1);
+  for (int i = 0; i < 5; i++)
+    if (hf_call_sleep(c, 20)) return hf_call_check(c);
+  for (size_t i = 0; i < sizeof deep; i++)
+    if (deep[i] != (char)(intptr_t)arg) return HF_EIO; /* the stack is another's */
+  return HF_OK;
+}
+
+static long threads(void) {
+  char line[200];
+  long n = 0;
+  FILE *in = fopen("/proc/self/status", "r");
+  while (in && fgets(line, sizeof line, in)) sscanf(line, "Threads: %ld", &n);
+  if (in) fclose(in);
+  return n;
+}
+
+START_TEST(hundreds_of_light_operations_wait_on_two_threads) {
+  enum { MANY = 400 };
+  hf_op *ops[MANY];
+  struct hf_watch w = light(0);
+  long before = threads();
+  atomic_store(&asleep, 0);
+  for (int i = 0; i < MANY; i++) ops[i] = hf_op_start_fn(rt, naps, (void *)(intptr_t)(i & 127), &w);
+  for (int i = 0; i < 20000 && atomic_load(&asleep) < MANY; i++) usleep(1000);
+  ck_assert_int_eq(atomic_load(&asleep), MANY);
+  ck_assert_int_le(threads() - before, 3); /* and the watcher */
+  for (int i = 0; i < MANY; i++) {
+    ck_assert_int_eq(hf_op_wait(ops[i]), HF_OK);
+    hf_op_free(ops[i]);
+  }
+}
+END_TEST
+
+START_TEST(light_operations_are_cancelled_and_have_deadlines) {
+  struct hf_watch w = light(0), soon = light(50);
+  hf_op *op = hf_op_start_fn(rt, sleeps, NULL, &w), *other = hf_op_start_fn(rt, sleeps, NULL, &soon);
+  ck_assert_int_eq(hf_op_wait(other), HF_ETIMEDOUT);
+  hf_op_cancel(op);
+  ck_assert_int_eq(hf_op_wait(op), HF_ECANCELED);
+  hf_op_free(op);
+  hf_op_free(other);
+}
+END_TEST
+
+/* Starts others like itself, and waits for them: on two threads this ends only when waiting gives a thread away. */
+static hf_status waits_for_others(hf_call *c, void *arg) {
+  intptr_t depth = (intptr_t)arg;
+  struct hf_watch w = light(0);
+  hf_op *ops[3];
+  hf_status st = HF_OK;
+  if (!depth) return hf_call_sleep(c, 5);
+  for (int i = 0; i < 3; i++) ops[i] = hf_op_start_fn(rt, waits_for_others, (void *)(depth - 1), &w);
+  for (int i = 0; i < 3; i++) {
+    if (hf_op_wait(ops[i]) != HF_OK) st = HF_EIO;
+    hf_op_free(ops[i]);
+  }
+  return st;
+}
+
+START_TEST(light_operations_wait_for_each_other) {
+  struct hf_watch w = light(0);
+  hf_op *op = hf_op_start_fn(rt, waits_for_others, (void *)(intptr_t)3, &w);
+  ck_assert_int_eq(hf_op_wait(op), HF_OK);
+  hf_op_free(op);
+}
+END_TEST
+
+static hf_status sets_a_deadline(hf_call *c, void *arg) {
+  (void)arg;
+  hf_call_deadline(c, 60000);
+  hf_call_deadline(c, 30);
+  hf_call_deadline(c, 60000); /* a later one changes nothing */
+  return hf_call_sleep(c, 30000);
+}
+
+START_TEST(a_call_sets_its_own_deadline) {
+  hf_op *op = hf_op_start_fn(rt, sets_a_deadline, NULL, NULL);
+  ck_assert_int_eq(hf_op_wait(op), HF_ETIMEDOUT);
+  hf_op_free(op);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("op");
   TCase *t = tcase_create("op");
@@ -453,6 +547,10 @@ int main(void) {
   tcase_add_test(t, the_runtime_waits_for_what_runs);
   tcase_add_loop_test(t, start_survives_every_failing_allocation, 0, 2);
   tcase_add_test(t, waiting_and_cancelling_race);
+  tcase_add_test(t, hundreds_of_light_operations_wait_on_two_threads);
+  tcase_add_test(t, light_operations_are_cancelled_and_have_deadlines);
+  tcase_add_test(t, light_operations_wait_for_each_other);
+  tcase_add_test(t, a_call_sets_its_own_deadline);
   suite_add_tcase(s, t);
   return unit_run(s);
 }

@@ -62,6 +62,8 @@ struct hf_http_req {
                              and call deadline */
   uint32_t connect_ms;    /* 0: 10 s */
   const char *secret_from; /* since 1.1: where a secret among the headers came from ("environment X"); for the trace only */
+  uint32_t first_ms;      /* since 1.1; with on_data: until *begun is not 0 any more (begun NULL: until the first piece) */
+  const uint8_t *begun;   /* since 1.1; the caller's, set in on_data */
 };
 enum {
   HF_HTTP_NO_AUTH = 1,     /* no credentials, whatever the origin */

@@ -69,7 +69,7 @@ static hf_status check_type(struct incoming *in, const struct hf_http_resp *resp
 hf_status inf_take_raw(struct inf *f, const struct inf_body_bytes *b) {
   struct incoming in = {.f = f};
   struct hf_http_resp resp;
-  TRY(inf_post(f, b, on_data, &in, f->ask->timeout_ms, &resp));
+  TRY(inf_post(f, b, on_data, &in, NULL, &resp));
   return check_type(&in, &resp, f->url);
 }
 

@@ -102,7 +102,8 @@ static hf_status run(hf_call *c, void *arg) {
                         .media = &j->media,
                         .media_count = j->media.name != NULL,
                         .timeout_ms = o->timeout_ms,
-                        .first_ms = o->silence_ms,
+                        .first_ms = o->first_ms,
+                        .silence_ms = o->silence_ms,
                         .stream = o->item != NULL,
                         .arg = j,
                         .item = on_item,
@@ -206,6 +207,8 @@ static hf_op *start(hf_runtime *rt, const char *task, const char *args, const st
     memcpy(&watch, w, w->struct_size < sizeof watch ? w->struct_size : sizeof watch);
     watch.struct_size = sizeof watch;
   }
+  if (j->opts.deadline_ms && (!watch.deadline_ms || j->opts.deadline_ms < watch.deadline_ms))
+    watch.deadline_ms = j->opts.deadline_ms;
   if (!j->opts.watch && wait) watch.flags = HF_WATCH_RUN_IN_WAIT;
   if (!wait) watch.flags |= HF_WATCH_LIGHT;
   return hf_op_start_fn(rt, run, j, &watch);
@@ -236,6 +239,13 @@ hf_status hf_inference(hf_runtime *rt, const char *task, const char *args, const
 hf_op *hf_inference_start(hf_runtime *rt, const char *task, const char *args, const struct hf_inf_opts *o,
                           struct hf_inf_result **out) {
   return start(rt, task, args, NULL, 0, o, false, out);
+}
+
+hf_op *hf_inference_start_media(hf_runtime *rt, const char *task, const char *args, const struct hf_inf_media *media,
+                                const struct hf_inf_opts *o, struct hf_inf_result **out) {
+  const struct inf_task *spec = inf_task_find(task);
+  struct input in = {spec ? spec->media : NULL, MEDIA, media};
+  return start(rt, task, args, &in, in.name ? 1 : 0, o, false, out);
 }
 
 /* ---- a function per task ------------------------------------------------------------------------------------------------------ */

@@ -83,7 +83,7 @@ static bool is_option(const char *name) { /* of the command, not of the call */
   static const char *const names[] = {
       "model",      "provider", "base_url", "api_key_env", "bill_to",  "timeout", "header",
       "extra_body", "args",     "text",     "file",        "messages", "stream",  "first_token_timeout",
-      "output",     "show",     "task"};
+      "output",     "show",     "task",     "deadline"};
   for (size_t i = 0; i < HF_COUNT(names); i++)
     if (!strcmp(names[i], name)) return true;
   return false;
@@ -221,6 +221,7 @@ static hf_status run(hf_call *c, const char *task, const struct inf_task *spec, 
                         .item = inf_output_item,
                         .media_out = inf_output_media};
   struct inf_answer answer = {0};
+  if (milliseconds(args, "deadline")) hf_call_deadline(c, milliseconds(args, "deadline"));
   hf_status st = inf_run(c, out, &ask, &answer);
   st = inf_output_end(&o, st, &answer, ask.stream);
   inf_answer_free(&answer);

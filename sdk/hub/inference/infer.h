@@ -49,6 +49,7 @@ struct inf_ask {
   const struct inf_bytes *media; /* arguments that are bytes */
   uint32_t media_count;
   uint32_t timeout_ms, first_ms; /* of the POST; until the first item of a stream */
+  uint32_t silence_ms;           /* of a stream, between pieces; 0: timeout_ms */
   bool stream;
   bool fails_over; /* another provider follows: failures may be quiet */
   void *arg;
@@ -164,8 +165,9 @@ struct inf_body_bytes {
 };
 hf_status inf_make_url(struct inf *);
 hf_status inf_make_body(struct inf *, struct inf_body_bytes *);
+/* begun: of a stream, set with its first item. */
 hf_status inf_post(struct inf *, const struct inf_body_bytes *,
-                   hf_status (*on_data)(hf_call *, void *, const void *, size_t), void *arg, uint32_t silence_ms,
+                   hf_status (*on_data)(hf_call *, void *, const void *, size_t), void *arg, const uint8_t *begun,
                    struct hf_http_resp *);
 /* A GET that belongs to the call: a poll or its result; with the key unless `open`. The answer parsed, borrowed. */
 hf_status inf_get(struct inf *, const char *url, bool open, const json_t **answer);

@@ -368,7 +368,7 @@ static bool once_more(struct inf *f, const struct hf_http_resp *resp, hf_status 
 }
 
 hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
-                   hf_status (*on_data)(hf_call *, void *, const void *, size_t), void *arg, uint32_t silence_ms,
+                   hf_status (*on_data)(hf_call *, void *, const void *, size_t), void *arg, const uint8_t *begun,
                    struct hf_http_resp *resp) {
   struct headers h = {.n = 0};
   TRY(offline(f, f->url));
@@ -385,8 +385,13 @@ hf_status inf_post(struct inf *f, const struct inf_body_bytes *b,
                             .max_body = INF_JSON_MAX,
                             .tries = 1,
                             .max_redirects = 5,
-                            .timeout_ms = on_data ? silence_ms : f->ask->timeout_ms,
+                            .timeout_ms = f->ask->timeout_ms,
                             .secret_from = f->key_origin};
+  if (on_data && f->ask->stream) {
+    req.first_ms = f->ask->first_ms;
+    req.begun = begun;
+    if (f->ask->silence_ms) req.timeout_ms = f->ask->silence_ms;
+  }
   f->sent = true;
   for (uint32_t n = 1;; n++) {
     uint32_t wait_ms;

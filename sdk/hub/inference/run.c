@@ -132,7 +132,7 @@ static hf_status send(struct inf *f) {
   } else if (st == HF_OK && f->row->out == HF_PV_OUT_BYTES && !job) {
     st = inf_take_raw(f, &body);
   } else if (st == HF_OK) {
-    st = inf_post(f, &body, NULL, NULL, 0, &resp);
+    st = inf_post(f, &body, NULL, NULL, NULL, &resp);
     if (st == HF_OK) st = inf_parse(f, resp.body, resp.body_len, f->url, &posted);
     if (st == HF_OK) st = inf_poll(f, posted, &last);
     if (st == HF_OK) st = inf_take(f, last);

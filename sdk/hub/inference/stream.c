@@ -13,6 +13,8 @@ struct stream {
   char head[1024]; /* what it began with, for the message when it is no stream */
   size_t head_len;
   bool done;
+  uint64_t begin_ns;
+  uint8_t begun; /* an item was delivered */
 };
 
 /* A copy in which every byte that is not UTF-8 is U+FFFD. */
@@ -77,6 +79,7 @@ static hf_status deliver(struct stream *s, json_t *payload) {
   }
   if (st == HF_OK && item) {
     f->delivered = true;
+    s->begun = 1;
     st = f->ask->item(f->c, f->ask->arg, item);
   }
   json_decref(item);
@@ -141,7 +144,12 @@ static hf_status on_data(hf_call *c, void *arg, const void *data, size_t len) {
   size_t room = sizeof s->head - 1 - s->head_len, n = len < room ? len : room;
   memcpy(s->head + s->head_len, data, n);
   s->head_len += n;
-  return sse_failed(s, hf_sse_feed(&s->sse, data, len));
+  hf_status st = sse_failed(s, hf_sse_feed(&s->sse, data, len));
+  struct inf *f = s->f;
+  uint64_t limit = (uint64_t)f->ask->first_ms * 1000000u;
+  if (st != HF_OK || !limit || f->delivered || hf_host()->now_ns() - s->begin_ns < limit) return st;
+  return inf_fail(f, HF_ETIMEDOUT, "InferenceTimeoutError", "%s sends, but the first item did not come within %.3g s.",
+                  f->url, f->ask->first_ms / 1000.0);
 }
 
 /* Status 200, and not one event: nothing was meant, or it is no stream. */
@@ -163,9 +171,9 @@ static hf_status no_stream(struct stream *s, const struct hf_http_resp *resp) {
 hf_status inf_stream(struct inf *f, const struct inf_body_bytes *b) {
   struct stream s = {.f = f};
   struct hf_http_resp resp;
-  uint32_t silence = f->ask->first_ms ? f->ask->first_ms : f->ask->timeout_ms;
+  s.begin_ns = hf_host()->now_ns();
   hf_sse_init(&s.sse, INF_EVENT_MAX, on_event, &s);
-  hf_status st = inf_post(f, b, on_data, &s, silence, &resp);
+  hf_status st = inf_post(f, b, on_data, &s, &s.begun, &resp);
   if (st == HF_OK && !s.done) st = sse_failed(&s, hf_sse_end(&s.sse));
   if (st == HF_PENDING) st = HF_OK;
   if (st == HF_OK && !s.sse.events) st = no_stream(&s, &resp);

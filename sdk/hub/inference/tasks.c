@@ -33,6 +33,10 @@
        .type = HF_P_STR},                                                                                             \
       {.name = "bill_to", .value_name = "ORG", .help = "Organization that pays.", .type = HF_P_STR},                  \
       {.name = "timeout", .value_name = "SECONDS", .help = "Longest wait for the answer.", .type = HF_P_FLOAT},       \
+      {.name = "deadline",                                                                                            \
+       .value_name = "SECONDS",                                                                                       \
+       .help = "Longest time in all, with look-ups, repetitions and jobs.",                                           \
+       .type = HF_P_FLOAT},                                                                                           \
       {.name = "header",                                                                                              \
        .value_name = "'NAME: VALUE'",                                                                                 \
        .help = "A header to send; may be repeated.",                                                                  \
@@ -50,9 +54,10 @@
   { .name = "text", .spellings = "-t", .help = "The text; - reads it from stdin.", .type = HF_P_STR }
 #define MEDIA \
   { .name = "file", .spellings = "-f", .value_name = "PATH|URL|-", .help = "The picture or sound.", .type = HF_P_STR }
-#define STREAM                                                                                                         \
-  {.name = "stream", .help = "Show the answer while it is made.", .type = HF_P_BOOL, .flags = HF_PF_TRISTATE}, {       \
-    .name = "first_token_timeout", .value_name = "SECONDS", .help = "Longest silence of a stream.", .type = HF_P_FLOAT \
+#define STREAM                                                                                                      \
+  {.name = "stream", .help = "Show the answer while it is made.", .type = HF_P_BOOL, .flags = HF_PF_TRISTATE}, {    \
+    .name = "first_token_timeout", .value_name = "SECONDS", .help = "Longest wait for the first item of a stream.", \
+    .type = HF_P_FLOAT                                                                                              \
   }
 #define MESSAGES                                                                                         \
   {                                                                                                      \

@@ -1,0 +1,116 @@
+"""Benchmarks of inference: calls of tests/bench/run, against bare libcurl, curl, Python's client and (where it is) litellm.
+
+A model on loopback (bench-model) answers at once; ours and theirs take turns.
+"""
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+MESSAGES = json.dumps([{"role": "user", "content": "Which rivers meet in Lyon?"}])
+PYTHON = """
+import json, sys, time
+from huggingface_hub import InferenceClient
+client = InferenceClient(base_url=sys.argv[1], api_key="x")
+took = []
+for _ in range(int(sys.argv[2])):
+    begin = time.perf_counter()
+    client.chat_completion(json.loads(sys.argv[3]), model="m")
+    took.append((time.perf_counter() - begin) * 1e6)
+print(json.dumps(took))
+"""
+LITELLM = """
+import json, sys, time
+import litellm
+took = []
+for _ in range(int(sys.argv[2])):
+    begin = time.perf_counter()
+    litellm.completion(model="openai/m", api_base=sys.argv[1] + "/v1", api_key="x", messages=json.loads(sys.argv[3]))
+    took.append((time.perf_counter() - begin) * 1e6)
+print(json.dumps(took))
+"""
+
+
+class Model:
+    def __init__(self, b, events=20, every_ms=100):
+        self.process = subprocess.Popen([b.build / "tests/bench-model", str(events), str(every_ms)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def calls(b, mode, url, count):
+    env = {**os.environ, "LD_LIBRARY_PATH": str(b.build / "lib"), "HF_HOME": str(b.work / "inference"), "NO_PROXY": "*"}
+    out = subprocess.run([b.build / "tests/bench-calls", mode, url, str(count)], env=env, capture_output=True, text=True, timeout=300)
+    if not out.stdout:
+        raise RuntimeError(f"bench-calls {mode}: {out.stderr[-500:]}")
+    return json.loads(out.stdout)
+
+
+def python_calls(python, text, url, count):
+    env = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "*", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    out = subprocess.run([str(python), "-c", text, url, str(count), MESSAGES], env=env, capture_output=True, text=True, timeout=300)
+    return statistics.median(json.loads(out.stdout.splitlines()[-1])) if out.returncode == 0 else None
+
+
+def show(name, **row):
+    print(json.dumps({"id": name, **row, "load": round(os.getloadavg()[0], 2)}), flush=True)
+
+
+def add(measure, timed):
+    @measure
+    def infer_chat(b):
+        """Microseconds of a chat over a kept connection: libhf, bare libcurl, Python's InferenceClient, litellm."""
+        with Model(b) as m:
+            ours, bare = [], []
+            for _ in range(max(b.runs, 3)):
+                ours.append(calls(b, "chat", m.url, 300)["median_us"])
+                bare.append(calls(b, "curl", m.url, 300)["median_us"])
+            row = {"ours_us": statistics.median(ours), "curl_us": statistics.median(bare)}
+            row["over_curl_us"] = round(row["ours_us"] - row["curl_us"], 1)
+            peers = {"python": (b.python, PYTHON), "litellm": (os.environ.get("HF_LITELLM_PYTHON"), LITELLM)}
+            for name, (python, text) in peers.items():
+                us = python_calls(python, text, m.url, 100) if python else None
+                if us:
+                    row[f"{name}_us"] = round(us, 1)
+                    row[f"{name}_over_ours"] = round((us - row["curl_us"]) / max(row["over_curl_us"], 0.1), 1)
+            show("infer-chat", **row)
+
+    @measure
+    def infer_cli(b):
+        """hf inference --model URL --text, against curl with the same POST."""
+        curl = shutil.which("curl")
+        with Model(b) as m:
+            env = b.env("infer-cli")
+            url = m.url + "/v1/chat/completions"
+            body = json.dumps({"model": "m", "messages": json.loads(MESSAGES), "stream": False})
+            ours = [b.hf, "inference", "--base-url", m.url, "-m", "m", "--messages", MESSAGES]
+            post = [curl, "-s", "-H", "content-type: application/json", "-d", body, url]
+            mine, theirs = b.alternate(lambda: timed(ours, env), lambda: timed(post, env), runs=max(b.runs, 15))
+            show("infer-cli", ours_ms=round(mine["wall"] * 1000, 2), curl_ms=round(theirs["wall"] * 1000, 2),
+                 over_curl_ms=round((mine["wall"] - theirs["wall"]) * 1000, 2), ours_cpu_ms=round(mine["cpu"] * 1000, 2))
+
+    @measure
+    def infer_sse(b):
+        """100 MB of events as payloads, and how long an event of one stream is under way to the callback."""
+        rates = [json.loads(subprocess.check_output([b.build / "tests/bench-sse"]))["mb_s"] for _ in range(max(b.runs, 3))]
+        with Model(b, events=300, every_ms=5) as m:
+            one = calls(b, "streams", m.url, 1)
+        show("infer-sse", mb_s=max(rates), event_median_us=one["median_us"], event_p90_us=one["p90_us"], event_p99_us=one["p99_us"])
+
+    @measure
+    def infer_streams_1000(b):
+        """A thousand streams at once in one process: memory, threads, and how long events are under way."""
+        with Model(b, events=20, every_ms=200) as m:
+            row = calls(b, "streams", m.url, 1000)
+        show("infer-streams-1000", **row)
+        if row["failed"]:
+            sys.exit("infer-streams-1000: some failed")
