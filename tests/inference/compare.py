@@ -158,7 +158,7 @@ def ours(number, call):
         del runs[str(number)]
         text = result.stdout.decode(errors="replace")
         if "--stream" in line:
-            record["items"] = [json.loads(x) for x in text.splitlines()]
+            record["items"] = [json.loads(x) for x in text.split("\n") if x]
         if result.returncode:
             try:
                 record["error"] = json.loads(result.stderr.decode(errors="replace").strip().split("\n")[-1])["error"]
