@@ -229,7 +229,7 @@ static bool fill_cells(struct table *t) {
 /* Narrows the widest column until the table fits the terminal; true: cells were cut. */
 static bool fit(struct table *t) {
   size_t gaps = t->columns_count ? t->columns_count - 1 : 0, room = cli_terminal_columns(), sum = 0;
-  if (t->out->no_truncate || !t->rows) return false;
+  if (t->out->no_truncate || cli_layout_flag(t->out, "whole") || !t->rows) return false;
   for (size_t c = 0; c < t->columns_count; c++) sum += t->columns[c].width;
   while (sum + gaps > room) {
     struct column *widest = NULL;

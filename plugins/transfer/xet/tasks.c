@@ -14,11 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINE = 8192 };
-#define INSPECT_MAX ((size_t)256 << 20)
+#define INSPECT_MAX ((size_t)66 << 20) /* a xorb with its headers and a footer */
 
 static hf_status record(hf_out *out, uint32_t what, const char *fmt, ...) HF_PRINTF(3, 4);
 static hf_status record(hf_out *out, uint32_t what, const char *fmt, ...) {
@@ -32,8 +31,14 @@ static hf_status record(hf_out *out, uint32_t what, const char *fmt, ...) {
 
 /* ---- a file, cut and hashed ---- */
 
+/* A hash that is cut is of no use. */
+static hf_status layout(hf_out *out, const char *headers) {
+  return record(out, HF_OUT_LAYOUT, "{\"headers\":[%s],\"id_key\":\"hash\",\"whole\":true}", headers);
+}
+
 static hf_status run_hash(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   (void)state;
+  TRY(layout(out, "\"hash\",\"size\",\"chunks\",\"path\""));
   for (uint32_t i = 0; i < xet_host->arg_count(args, "files"); i++) {
     const char *path = xet_host->arg_str(args, "files", i);
     char quoted[LINE / 2], text[65];
@@ -57,6 +62,7 @@ static hf_status show_piece(void *arg, uint64_t at, const struct xet_piece *p) {
 static hf_status run_chunks(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   struct xet_scan s = {.chunk = show_piece, .arg = out};
   (void)state;
+  TRY(layout(out, "\"offset\",\"length\",\"hash\""));
   TRY(xet_scan_path(c, xet_host->arg_str(args, "file", 0), &s));
   return xet_host->record(out, HF_OUT_TABLE_END, "{}", 2);
 }
@@ -172,44 +178,42 @@ static const char *show_shard(struct text *t, const uint8_t *p, size_t len) {
   return NULL;
 }
 
-static hf_status read_whole(hf_call *c, const char *path, uint8_t **data, size_t *len) {
-  struct stat is;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &is) != 0) {
-    hf_status st = xet_cannot(c, "open", path);
-    if (fd >= 0) close(fd);
-    return st;
+/* Pipes will do; what is longer than any xorb or shard is not read to its end. */
+static hf_status read_fd(hf_call *c, int fd, const char *path, struct xet_bytes *b) {
+  uint8_t piece[65536];
+  for (ssize_t got = 1; got != 0;) {
+    got = read(fd, piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return xet_cannot(c, "read", path);
+    if (!xet_bytes_add(b, piece, (size_t)got)) return xet_host->failf(c, HF_ENOMEM, "no memory to read %s", path);
+    if (b->len > INSPECT_MAX)
+      return xet_host->failf(c, HF_EINVAL, "%s is neither a xorb nor a shard: they are files of at most 64 MiB", path);
+    TRY(xet_host->check(c));
   }
-  if (!S_ISREG(is.st_mode) || (uint64_t)is.st_size > INSPECT_MAX) {
-    close(fd);
-    return xet_host->failf(c, HF_EINVAL, "%s is neither a xorb nor a shard: they are files of at most 64 MiB", path);
-  }
-  *len = 0;
-  *data = malloc((size_t)is.st_size + 1);
-  ssize_t got = 1;
-  while (*data && *len < (size_t)is.st_size && got != 0) {
-    got = read(fd, *data + *len, (size_t)is.st_size - *len);
-    if (got < 0 && errno != EINTR) break;
-    if (got > 0) *len += (size_t)got;
-  }
-  close(fd);
-  if (*data && got >= 0) return HF_OK;
-  hf_status st = *data ? xet_cannot(c, "read", path) : xet_host->failf(c, HF_ENOMEM, "no memory to read %s", path);
-  free(*data);
+  return b->len ? HF_OK : xet_host->failf(c, HF_EINVAL, "%s is empty: a xorb or a shard is not", path);
+}
+
+static hf_status read_whole(hf_call *c, const char *path, struct xet_bytes *b) {
+  int standard = !strcmp(path, "-"), fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return xet_cannot(c, "open", path);
+  hf_status st = read_fd(c, fd, standard ? "standard input" : path, b);
+  if (!standard) close(fd);
   return st;
 }
 
 static hf_status run_inspect(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   const char *path = xet_host->arg_str(args, "file", 0);
-  uint8_t *data = NULL;
-  size_t len = 0;
+  struct xet_bytes b = {0};
   struct text t = {{0}};
   (void)state;
-  TRY(read_whole(c, path, &data, &len));
-  int shard = len >= 15 && memcmp(data, "HFRepoMetaData", 15) == 0;
-  const char *why = shard ? show_shard(&t, data, len) : show_xorb(&t, data, len);
-  free(data);
-  hf_status st = HF_OK;
+  hf_status st = read_whole(c, path, &b);
+  if (st != HF_OK) {
+    xet_bytes_free(&b);
+    return st;
+  }
+  int shard = b.len >= 15 && memcmp(b.data, "HFRepoMetaData", 15) == 0;
+  const char *why = shard ? show_shard(&t, b.data, b.len) : show_xorb(&t, b.data, b.len);
+  xet_bytes_free(&b);
   if (why)
     st = xet_host->failf(c, HF_EPROTO, "%s is no sound %s: %s; fetch it again", path, shard ? "shard" : "xorb", why);
   else if (t.b.failed)
