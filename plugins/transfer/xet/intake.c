@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum { RUN_LEAST = 8, WORKERS = 4, QUERIES_SMALL = 48, QUERY_SPACING = 256, RUN_MOST = 64, SMALL = 4 << 20 };
-enum { CANDIDATES = 256 };
 #define ALLOWANCE_NS UINT64_C(1800000000000)
 
 struct intake { /* one file */
@@ -70,7 +69,7 @@ static hf_status add_chunk(hf_call *c, struct xet_sent_file *f, const struct kno
 }
 
 /* Chunks from i on that lie one behind the other in the same xorb. */
-static uint32_t known_run(struct xet_upload *u, const struct xet_piece *p, uint32_t i, struct known_at *first) {
+static uint32_t known_run(struct xet_upload *u, const struct xet_portion *p, uint32_t i, struct known_at *first) {
   struct known_at at;
   uint32_t n = 1;
   if (!xet_known_find(u, &p->hash[i], first) || first->raw != p->len[i]) return 0;
@@ -90,7 +89,7 @@ static bool worth(const struct xet_sent_file *f, uint64_t chunks, const struct k
 }
 
 /* Under the session's lock. */
-static hf_status decide(hf_call *c, struct intake *in, struct xet_piece *p) {
+static hf_status decide(hf_call *c, struct intake *in, struct xet_portion *p) {
   struct xet_upload *u = in->u;
   uint32_t raw = 0;
   for (uint32_t i = 0; i < p->count; i++) raw += p->len[i];
@@ -158,7 +157,7 @@ static bool allowance(void) {
 }
 
 /* The first chunk of a file and those whose hash says so, well apart; small files share an allowance. */
-static hf_status query_piece(hf_call *c, struct intake *in, const struct xet_piece *p) {
+static hf_status query_piece(hf_call *c, struct intake *in, const struct xet_portion *p) {
   struct xet_upload *u = in->u;
   for (uint32_t i = 0; i < p->count; i++) {
     uint64_t number = p->first + i;
@@ -184,7 +183,7 @@ static hf_status query_piece(hf_call *c, struct intake *in, const struct xet_pie
 /* ---- pieces ---- */
 
 /* A piece to work with; who waits carries away what is full. */
-static hf_status get_piece(hf_call *c, struct xet_upload *u, struct xet_piece **out) {
+static hf_status get_piece(hf_call *c, struct xet_upload *u, struct xet_portion **out) {
   hf_status st = HF_OK;
   *out = NULL;
   while (st == HF_OK) {
@@ -202,7 +201,7 @@ static hf_status get_piece(hf_call *c, struct xet_upload *u, struct xet_piece **
   return st;
 }
 
-static void put_piece(struct xet_upload *u, struct xet_piece *p) {
+static void put_piece(struct xet_upload *u, struct xet_portion *p) {
   pthread_mutex_lock(&u->lock);
   p->next = u->free_piece;
   u->free_piece = p;
@@ -210,34 +209,18 @@ static void put_piece(struct xet_upload *u, struct xet_piece *p) {
   pthread_mutex_unlock(&u->lock);
 }
 
-/* Cuts what is new, n bytes behind the rest. */
-static void cut(struct intake *in, struct xet_piece *p, size_t n) {
-  const uint8_t *fresh = p->room + XET_CHUNK_MAX;
-  uint32_t at[CANDIDATES];
-  size_t done = 0;
-  int64_t start = -(int64_t)in->rest_len;
-  while (done < n) {
-    size_t scanned, found = xet_chunk_scan(fresh + done, n - done, done + in->rest_len, at, CANDIDATES, &scanned);
-    for (size_t i = 0; i < found; i++) {
-      int64_t end = (int64_t)done + at[i];
-      for (; end - start > XET_CHUNK_MAX; start += XET_CHUNK_MAX) p->len[p->count++] = XET_CHUNK_MAX;
-      if (end - start < XET_CHUNK_MIN) continue;
-      p->len[p->count++] = (uint32_t)(end - start);
-      start = end;
-    }
-    done += scanned;
-  }
-  for (; (int64_t)n - start >= XET_CHUNK_MAX; start += XET_CHUNK_MAX) p->len[p->count++] = XET_CHUNK_MAX;
-  if (in->end && (int64_t)n > start) {
-    p->len[p->count++] = (uint32_t)((int64_t)n - start);
-    start = (int64_t)n;
-  }
-  in->rest_len = (uint32_t)((int64_t)n - start);
-  memcpy(in->rest, fresh + start, in->rest_len);
+/* Cuts n bytes, which begin where a chunk does. */
+static void cut(struct intake *in, struct xet_portion *p, size_t n) {
+  uint32_t ends[XET_PIECE_CHUNKS], start = 0;
+  size_t cuts = xet_chunk_cuts(p->data, n, ends, XET_PIECE_CHUNKS - 1);
+  if (in->end && (cuts ? ends[cuts - 1] : 0) < n) ends[cuts++] = (uint32_t)n;
+  for (; p->count < cuts; start = ends[p->count++]) p->len[p->count] = ends[p->count] - start;
+  in->rest_len = (uint32_t)n - start;
+  memcpy(in->rest, p->data + start, in->rest_len);
 }
 
 /* Reads and cuts the next piece; *any: there was one. Under the file's lock. */
-static hf_status read_piece(hf_call *c, struct intake *in, struct xet_piece *p, bool *any) {
+static hf_status read_piece(hf_call *c, struct intake *in, struct xet_portion *p, bool *any) {
   struct hf_source *src = in->file->source;
   uint8_t *fresh = p->room + XET_CHUNK_MAX;
   size_t have = 0, got = 0;
@@ -253,14 +236,14 @@ static hf_status read_piece(hf_call *c, struct intake *in, struct xet_piece *p, 
     have += got;
   }
   in->end = in->at == src->size;
-  cut(in, p, have);
+  cut(in, p, in->rest_len + have);
   p->number = in->pieces++;
   p->first = in->chunks;
   in->chunks += p->count;
   return HF_OK;
 }
 
-static void hash_piece(struct xet_piece *p) {
+static void hash_piece(struct xet_portion *p) {
   const void *data[XET_PIECE_CHUNKS];
   size_t len[XET_PIECE_CHUNKS];
   const uint8_t *at = p->data;
@@ -272,7 +255,7 @@ static void hash_piece(struct xet_piece *p) {
 }
 
 /* Waits until the pieces before it are decided. */
-static hf_status in_turn(hf_call *c, struct intake *in, struct xet_piece *p) {
+static hf_status in_turn(hf_call *c, struct intake *in, struct xet_portion *p) {
   struct xet_upload *u = in->u;
   hf_status st = HF_OK;
   pthread_mutex_lock(&u->lock);
@@ -296,7 +279,7 @@ static void packed(struct xet_upload *u, struct xorb *x, uint32_t n) {
 }
 
 /* Where each new chunk of the piece goes; slots may move while others add to the xorb. */
-static struct xorb *places(struct xet_upload *u, const struct xet_piece *p, uint32_t at[XET_PIECE_CHUNKS]) {
+static struct xorb *places(struct xet_upload *u, const struct xet_portion *p, uint32_t at[XET_PIECE_CHUNKS]) {
   struct xorb *x = NULL;
   pthread_mutex_lock(&u->lock);
   for (uint32_t i = 0; i < p->count; i++) {
@@ -309,7 +292,7 @@ static struct xorb *places(struct xet_upload *u, const struct xet_piece *p, uint
 }
 
 /* All new chunks of a piece are in one xorb: there was room for all. */
-static void pack_piece(struct xet_upload *u, struct xet_piece *p, uint8_t *state) {
+static void pack_piece(struct xet_upload *u, struct xet_portion *p, uint8_t *state) {
   uint32_t at[XET_PIECE_CHUNKS], stored[XET_PIECE_CHUNKS], n = 0, scheme = XET_NONE;
   struct xorb *x = places(u, p, at);
   const uint8_t *data = p->data;
@@ -326,7 +309,7 @@ static void pack_piece(struct xet_upload *u, struct xet_piece *p, uint8_t *state
   packed(u, x, n);
 }
 
-static hf_status one_piece(hf_call *c, struct intake *in, struct xet_piece *p, uint8_t *state, bool *any) {
+static hf_status one_piece(hf_call *c, struct intake *in, struct xet_portion *p, uint8_t *state, bool *any) {
   pthread_mutex_lock(&in->lock);
   hf_status st = read_piece(c, in, p, any);
   pthread_mutex_unlock(&in->lock);
@@ -345,7 +328,7 @@ static hf_status work(hf_call *c, void *arg, uint32_t worker) {
   uint8_t *state = malloc(XET_PACK_STATE);
   hf_status st = state ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory to send %s", in->file->path);
   while (st == HF_OK && any) {
-    struct xet_piece *p;
+    struct xet_portion *p;
     st = get_piece(c, in->u, &p);
     if (st != HF_OK) break;
     st = one_piece(c, in, p, state, &any);

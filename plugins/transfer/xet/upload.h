@@ -45,11 +45,11 @@ struct xet_sent_file {
 };
 
 /* Bytes of a file that are cut, hashed, decided about and packed together. */
-struct xet_piece {
-  struct xet_piece *next; /* free ones */
-  uint8_t *room;          /* XET_CHUNK_MAX for what was left of the piece before, then XET_PIECE */
-  uint8_t *data;          /* where its first chunk begins */
-  uint64_t number, first; /* of the file: which piece, which chunk is its first */
+struct xet_portion {
+  struct xet_portion *next; /* free ones */
+  uint8_t *room;            /* XET_CHUNK_MAX for what was left of the piece before, then XET_PIECE */
+  uint8_t *data;            /* where its first chunk begins */
+  uint64_t number, first;   /* of the file: which piece, which chunk is its first */
   uint32_t count;
   uint32_t len[XET_PIECE_CHUNKS];
   struct xet_hash hash[XET_PIECE_CHUNKS];
@@ -69,7 +69,7 @@ struct xet_upload {
   struct xorb *foreign;
   uint32_t waiting; /* xorbs with a body */
   struct xet_sent_file *files;
-  struct xet_piece *pieces, *free_piece;
+  struct xet_portion *pieces, *free_piece;
   uint32_t piece_count;
   struct hf_buf piece_room;
   bool opening;        /* somebody waits for memory for the next xorb */
