@@ -96,7 +96,7 @@ def add(measure, timed):
             post = [curl, "-s", "-H", "content-type: application/json", "-d", body, url]
             mine, theirs = b.alternate(lambda: timed(ours, env), lambda: timed(post, env), runs=max(b.runs, 15))
             show("infer-cli", ours_ms=round(mine["wall"] * 1000, 2), curl_ms=round(theirs["wall"] * 1000, 2),
-                 over_curl_ms=round((mine["wall"] - theirs["wall"]) * 1000, 2), ours_cpu_ms=round(mine["cpu"] * 1000, 2))
+                 over_curl_ms=round((mine["wall"] - theirs["wall"]) * 1000, 2), ours_cpu_ms=round(mine["cpu"] * 1000, 2), curl_cpu_ms=round(theirs["cpu"] * 1000, 2))
 
     @measure
     def infer_sse(b):
