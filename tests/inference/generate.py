@@ -422,6 +422,15 @@ class Calls:
             for n, also in enumerate(([], ["conversational"], ["feature-extraction", "sentence-similarity"], None)):
                 info = {"_id": "0" * 24, "id": MODEL, **({"pipeline_tag": pipeline} if pipeline else {}), **({"tags": also} if also is not None else {})}
                 add(f"tag-{pipeline}-{n}", "hf-inference", task, answers=[{"json": info}] + good("hf-inference", task))
+        info = {"json": {"model_id": "m", "max_input_tokens": 9, "sha": None, "Odd-Key": 1}}
+        for n, (client, args) in enumerate((({"model": "https://h.example/"}, {}), ({"model": "https://h.example/a/b"}, {}), ({"model": None}, {"model": "http://h.example/x/"}),
+                                            ({"model": MODEL}, {}), ({"model": None}, {"model": MODEL}), ({"model": None}, {}))):
+            for task in ("get-endpoint-info", "health-check"):
+                add(f"client-{n}", "hf-inference", task, args=args, client=client, answers=[info])
+                add(f"refused-{n}", "hf-inference", task, args=args, client=client, answers=[{"status": 503, "json": {"error": "warming up now"}}])
+                if n in (0, 3):
+                    add(f"other-{n}", "groq", task, args=args, client=client, answers=[info])
+                    add(f"own-key-{n}", "hf-inference", task, args=args, client={**client, "api_key": OWN}, answers=[info])
         add("wrong-task", "groq", "text-to-image", answers=[])
         add("unknown", "nobody", "conversational", answers=[])
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "infer.h"
+#include "output.h"
 
 static const char *str(const hf_args *args, const char *name) {
   return hf_host()->arg_str(args, name, 0);
@@ -87,6 +88,20 @@ hf_status inf_task_models(hf_call *c, void *state, const hf_args *args, hf_out *
 
 /* ---- endpoints ---------------------------------------------------------------------------------------------------------------- */
 
+/* "model" of --args; NULL: it is not there. */
+static hf_status model_of_args(hf_call *c, const hf_args *args, const char **model) {
+  const char *text = str(args, "args");
+  size_t len = text ? strlen(text) : 0;
+  *model = NULL;
+  if (text && *text == '@') TRY(inf_read(c, text + 1, &text, &len));
+  json_t *j = text ? json_loadb(text, len, 0, NULL) : NULL;
+  const char *named = hf_hub_get(j, "model");
+  if (named && *named) *model = hf_host()->intern(c, named, SIZE_MAX);
+  json_decref(j);
+  if (text && !j) return hf_hub_fail(c, HF_EINVAL, "UsageError", "Invalid value for '--args': it is no JSON object.");
+  return named && *named && !*model ? HF_ENOMEM : HF_OK;
+}
+
 /* GET of a path below an endpoint, or of the information about a model. */
 static hf_status get(hf_call *c, const hf_args *args, const char *path, struct hf_http_resp *resp, const char **asked) {
   struct hf_hub hub;
@@ -96,6 +111,7 @@ static hf_status get(hf_call *c, const hf_args *args, const char *path, struct h
   if (!url && (!provider || strcmp(provider, "hf-inference")))
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "Only endpoints and hf-inference can be asked for this, not '%s'.",
                        provider);
+  if (!url) TRY(model_of_args(c, args, &url));
   if (!url) url = str(args, "base_url");
   if (!url) url = str(args, "model");
   if (!url) return hf_hub_fail(c, HF_EINVAL, "ValueError", "Model id not provided: give the URL of an endpoint.");
@@ -123,7 +139,7 @@ static hf_status get(hf_call *c, const hf_args *args, const char *path, struct h
                             .flags = HF_HTTP_NO_AUTH | HF_HTTP_ANY_STATUS,
                             .url = url,
                             .headers = HF_TABLE(row),
-                            .tries = 2,
+                            .tries = 1,
                             .max_redirects = 5,
                             .max_body = 1u << 20,
                             .secret_from = origin};
