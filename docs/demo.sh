@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demonstration behind `./bootstrap demo`: a local Hub, a model published to it, a verified download into a fresh cache.
+# The demonstration behind `./bootstrap demo`: a local Hub, a model published to it, a verified download into a fresh cache, answers of a model.
 # Usage: demo.sh BUILD_DIR [--keep]. Uses a free loopback port and a temporary folder; cleans up after itself.
 # Every command is shown before it runs, so that it can be repeated by hand.
 set -eu
@@ -27,7 +27,7 @@ digest() { # of stdin, with whatever this machine has
 step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
 
-unset HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_ENDPOINT HF_HUB_CACHE HF_HUB_OFFLINE HF_URL_REWRITE 2>/dev/null || :
+unset HF_TOKEN HUGGING_FACE_HUB_TOKEN NSCALE_API_KEY GROQ_API_KEY HF_INFERENCE_ENDPOINT HF_ENDPOINT HF_HUB_CACHE HF_HUB_OFFLINE HF_URL_REWRITE 2>/dev/null || :
 export HF_HOME="$work/home" HF_HUB_DISABLE_PROGRESS_BARS=1
 export PATH="$build/bin:$PATH"
 
@@ -87,7 +87,18 @@ if [ "$status" = 0 ]; then echo "the damaged file was accepted"; exit 1; fi
 echo "exit $status, and no file: refused"
 hf-devhub reset --url "$url" >/dev/null
 
-step "7. The plugins that did it"
+step "7. A model answers"
+export HF_INFERENCE_ENDPOINT="$url" HF_TOKEN=hf_of_the_demo
+run hf inference chat --model demo/tiny-model --text "Which river crosses Lyon?"
+run hf inference chat --model demo/tiny-model --provider groq --text "The same, word by word" --stream
+mkdir "$work/painter"
+printf -- '---\npipeline_tag: text-to-image\n---\n' >"$work/painter/README.md"
+hf-devhub add --url "$url" demo/painter "$work/painter" >/dev/null
+run hf inference text-to-image --model demo/painter --provider nscale --text "a red kettle" --output "$work/kettle.png"
+[ "$(head -c 4 "$work/kettle.png" | tail -c 3)" = PNG ] || { echo "that is no picture"; exit 1; }
+echo "$(wc -c <"$work/kettle.png" | tr -d ' ') bytes of PNG"
+
+step "8. The plugins that did it"
 run hf plugin list
 
 printf '\nDone: %s files downloaded and verified twice. Cleaned up: nothing of this is left on your machine.\n' "$checked"
