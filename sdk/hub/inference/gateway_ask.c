@@ -114,6 +114,11 @@ static hf_status embeddings(hf_call *c, struct exchange *x, json_t *body) {
   static const char *const ours[] = {"model", "input", "encoding_format", "user"};
   for (i = 0; i < HF_COUNT(ours); i++) json_object_del(args, ours[i]);
   json_object_set(args, "text", input);
+  if (ask.base_url) {
+    size_t n = strlen(ask.base_url);
+    while (n && ask.base_url[n - 1] == '/') n--;
+    ask.base_url = hf_hub_text(c, "%.*s/embeddings", (int)n, ask.base_url);
+  }
   ask.args = args;
   hf_status st = inf_run(c, NULL, &ask, &answer);
   if (st == HF_OK && json_is_number(json_array_get(answer.json, 0))) {

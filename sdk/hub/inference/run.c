@@ -94,8 +94,9 @@ static hf_status take_args(struct inf *f) {
   f->call_model = text_of(f->args, "model") ? hf_host()->intern(f->c, text_of(f->args, "model"), SIZE_MAX) : NULL;
   const char *client = a->base_url && *a->base_url ? a->base_url : a->model && *a->model ? a->model : NULL;
   bool chat = f->spec->kind == INF_CHAT;
-  if (a->base_url && *a->base_url && a->model && *a->model && !f->call_model) f->call_model = a->model;
-  f->model = chat ? (client ? client : f->call_model) : (f->call_model ? f->call_model : client);
+  bool named = a->base_url && *a->base_url && a->model && *a->model && !f->call_model; /* how an endpoint calls it */
+  if (named) f->call_model = a->model;
+  f->model = chat || named ? (client ? client : f->call_model) : (f->call_model ? f->call_model : client);
   TRY(take_media(f));
   TRY(check_needs(f));
   json_t *more = json_incref(json_object_get(f->args, "extra_body"));
