@@ -65,8 +65,8 @@ struct crew {
   pthread_mutex_t lock;
   pthread_cond_t wake;
   struct line ready, waiting;
-  uint64_t due; /* nobody waits for an earlier time */
-  uint32_t load;
+  uint64_t due;          /* nobody waits for an earlier time */
+  _Atomic uint32_t load; /* jobs that have not ended */
   bool started, closing, asleep;
   /* of its thread only */
   ucontext_t own;
@@ -251,9 +251,11 @@ static void *work(void *arg) {
     pthread_mutex_unlock(&c->lock);
     run(c, f);
     bool ended = f->ended;
-    if (ended) finish(c, f);
+    if (ended) {
+      finish(c, f);
+      atomic_fetch_sub(&c->load, 1);
+    }
     pthread_mutex_lock(&c->lock);
-    c->load -= ended;
   }
   pthread_mutex_unlock(&c->lock);
   size_t guard = (size_t)sysconf(_SC_PAGESIZE);
@@ -297,12 +299,12 @@ hf_status hf_light_add(struct hf_light *l, struct hf_job *job) {
   pthread_mutex_lock(&l->lock);
   struct crew *c = &l->crew[0];
   for (int i = 1; i < CREWS; i++)
-    if (l->crew[i].load < c->load) c = &l->crew[i];
+    if (atomic_load(&l->crew[i].load) < atomic_load(&c->load)) c = &l->crew[i];
   bool ok = start(c);
   f->crew = c;
   pthread_mutex_lock(&c->lock);
   if (ok) {
-    c->load++;
+    atomic_fetch_add(&c->load, 1);
     append(&c->ready, f);
     if (c->asleep) pthread_cond_signal(&c->wake);
   }
