@@ -1,5 +1,5 @@
 /* primitives.c - the formats of Xet by themselves: one work, measured in CPU seconds. Run by tests/bench/primitives.
- * bench-primitives WORK COUNT KIND SEED [KERNEL]: COUNT bytes, or chunks for merkle and shard; KIND is random, float, bf16, text
+ * bench-primitives WORK COUNT KIND SEED [ROUNDS [KERNEL]]: COUNT bytes, or chunks for merkle and shard; KIND is random, float, bf16, text
  * or zero. Prints what was worked on, CPU seconds and a sum; works that the peer has too give the same sum. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,17 +203,19 @@ int main(int argc, char **argv) {
     if (strcmp(works[i].name, argv[1])) continue;
     size_t n = strtoull(argv[2], NULL, 10);
     uint8_t *p = malloc(n * works[i].unit + 8);
-    if (!p || (argc > 5 && (!xet_blake3_force(argv[5]) || (!strcmp(argv[5], "portable") && !xet_chunk_force(argv[5])))))
+    if (!p || (argc > 6 && (!xet_blake3_force(argv[6]) || (!strcmp(argv[6], "portable") && !xet_chunk_force(argv[6])))))
       return 3;
     make(p, n * works[i].unit, argv[3], strtoull(argv[4], NULL, 10));
     (void)works[i].run(p, n / 8);
     double began = cpu();
-    uint64_t sum = works[i].run(p, n);
+    uint64_t sum = 0;
+    size_t rounds = argc > 5 ? strtoull(argv[5], NULL, 10) : 1;
+    for (size_t r = 0; r < rounds; r++) sum = works[i].run(p, n);
     double took = cpu() - (unpack_began > 0 ? unpack_began : began);
-    printf("%zu %.6f %016llx\n", n, took, (unsigned long long)sum);
+    printf("%zu %.6f %016llx\n", n * rounds, took, (unsigned long long)sum);
     free(p);
     return 0;
   }
-  fprintf(stderr, "bench-primitives WORK COUNT KIND SEED [KERNEL]\n");
+  fprintf(stderr, "bench-primitives WORK COUNT KIND SEED [ROUNDS [KERNEL]]\n");
   return 2;
 }

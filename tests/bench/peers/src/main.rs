@@ -1,5 +1,5 @@
 // The gearhash and blake3 crates at the three works of tests/bench/primitives.c, in its words: chunk, hash, both.
-// xet-peers WORK BYTES KIND SEED: makes the data, runs the work once to warm up and once measured.
+// xet-peers WORK BYTES KIND SEED [ROUNDS]: makes the data, runs the work over a part to warm up, and ROUNDS times measured.
 // Prints bytes, CPU seconds and a sum that both programs must agree on.
 use std::hint::black_box;
 
@@ -68,6 +68,10 @@ fn main() {
     let data = make(args[2].parse().unwrap(), &args[3], args[4].parse().unwrap());
     black_box(work(&args[1], &data[..data.len() / 8]));
     let began = cpu();
-    let sum = black_box(work(&args[1], black_box(&data)));
-    println!("{} {:.6} {:016x}", data.len(), cpu() - began, sum);
+    let rounds: usize = args.get(5).map_or(1, |n| n.parse().unwrap());
+    let mut sum = 0;
+    for _ in 0..rounds {
+        sum = black_box(work(&args[1], black_box(&data)));
+    }
+    println!("{} {:.6} {:016x}", data.len() * rounds, cpu() - began, sum);
 }
