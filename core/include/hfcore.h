@@ -93,6 +93,8 @@ HF_EXPORT void hf_call_module(hf_call *, const struct hf_module *);
 HF_EXPORT hf_status hf_layers_around_store(hf_call *, const struct hf_storage **, void **store);
 HF_EXPORT hf_status hf_layers_around_session(hf_call *, const struct hf_transfer **, void **session);
 HF_EXPORT uint64_t hf_layers_struck(void);
+/* The call's memory is never freed: foreign code that does not come back may still look at it. */
+HF_EXPORT void hf_call_pin(hf_call *);
 
 /* ---- tasks -------------------------------------------------------------------------------------------------------- */
 

@@ -83,6 +83,11 @@ void hf_call_cancel(hf_call *call) {
   hf_cancel_fire(call->cancel, HF_ECANCELED);
 }
 
+void hf_call_pin(hf_call *call) {
+  hf_call_ref(call);
+  call->watch = NULL; /* the operation's, which ends */
+}
+
 hf_runtime *hf_call_runtime(hf_call *call) {
   return call->rt;
 }

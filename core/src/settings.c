@@ -58,6 +58,8 @@ const struct hf_key_row hf_key_rows[] = {
     {"HF_TRANSFER", "transfer", NULL, T, 0, NULL, NULL, "transfer adapters to use, in order, \",\" between them"},
     {"HF_ADAPTER_TIMEOUT", "adapter_timeout", NULL, I, HF_KEY_ZERO_DEFAULT, "660", NULL,
      "seconds without a byte after which another adapter takes over"},
+    {"HF_HOOK_TIMEOUT", "hook_timeout", NULL, T, 0, "10", NULL,
+     "seconds after which a provider's hook that does not come back is given up"},
     {"HF_LAYERS", "layers", NULL, T, 0, NULL, NULL,
      "layers around stores and adapters, for tests: \"fault:op=writev,nth=3;delay:ms=5\""},
     {"HF_STORE", "store", NULL, T, 0, NULL, NULL, "where downloads go: NAME:REST"},

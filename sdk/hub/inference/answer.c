@@ -161,8 +161,9 @@ hf_status inf_take(struct inf *f, const json_t *answer) {
   bool path = f->row->out != HF_PV_OUT_COMPLETION && f->row->out != HF_PV_OUT_EACH;
   if (f->spec->kind == INF_TEXT && json_is_array(answer)) found = answer = json_array_get(answer, 0);
   if (f->row->parse) {
-    const hf_json *made = NULL;
-    hf_status st = f->row->parse(f->c, &f->pv_host, INF_JSON(answer), &made);
+    struct inf_hook k = {.which = INF_PARSE, .answer = answer};
+    hf_status st = inf_hook_call(f, &k);
+    const hf_json *made = k.result;
     if (hf_host()->error(f->c)) return hf_host()->error(f->c)->code;
     if (st != HF_OK || !made) return nothing(f, answer);
     found = INF_VALUE(made);

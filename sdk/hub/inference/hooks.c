@@ -123,8 +123,11 @@ static hf_status on_data(hf_call *c, void *arg, const void *data, size_t len) {
 static bool fetch(struct inf *f, const char *url, struct page *p) {
   struct hf_http_resp resp;
   *p = (struct page){.f = f};
-  if (!url || inf_get_open(f, url, 0, on_data, p, &resp)) return false;
-  return true;
+  if (!url) return false;
+  uint64_t before = hf_host()->now_ns();
+  hf_status st = inf_get_open(f, url, 0, on_data, p, &resp);
+  inf_hook_waited(hf_host()->now_ns() - before);
+  return st == HF_OK;
 }
 
 static hf_json *fetch_text(const struct hf_pv_host *h, const char *url) {
@@ -150,6 +153,33 @@ static hf_json *fetch_base64(const struct hf_pv_host *h, const char *url) {
   return out;
 }
 
+/* ---- what the hook sees: each of them watched, so that a hook that was given up touches nothing any more ---- */
+
+#define WATCHED(type, name, declared, given) \
+  static type watched_##name declared {      \
+    inf_hook_in();                           \
+    type out = name given;                   \
+    inf_hook_out();                          \
+    return out;                              \
+  }
+typedef const struct hf_pv_host *host;
+typedef const char *words;
+typedef const hf_json *value;
+typedef hf_json *made;
+WATCHED(words, about, (host h, words what), (h, what))
+WATCHED(value, argument, (host h, words name), (h, name))
+WATCHED(value, get, (value j, words path), (j, path))
+WATCHED(words, text, (value j, words path), (j, path))
+WATCHED(int32_t, number, (value j, words path, double *out_), (j, path, out_))
+WATCHED(size_t, length, (value j, words path), (j, path))
+WATCHED(made, parse, (host h, words json), (h, json))
+WATCHED(made, string, (host h, words s), (h, s))
+WATCHED(made, body, (host h, words template), (h, template))
+WATCHED(hf_status, set, (host h, made j, words path, value v), (h, j, path, v))
+WATCHED(hf_status, ask, (host h, words url, uint32_t wait_ms, uint32_t flags), (h, url, wait_ms, flags))
+WATCHED(made, fetch_text, (host h, words url), (h, url))
+WATCHED(made, fetch_base64, (host h, words url), (h, url))
+
 static hf_status fail(const struct hf_pv_host *h, hf_status code, const char *fmt, ...) HF_PRINTF(3, 4);
 static hf_status fail(const struct hf_pv_host *h, hf_status code, const char *fmt, ...) {
   char message[1024];
@@ -157,25 +187,28 @@ static hf_status fail(const struct hf_pv_host *h, hf_status code, const char *fm
   va_start(ap, fmt);
   vsnprintf(message, sizeof message, fmt, ap);
   va_end(ap);
-  return inf_fail(self(h), code < 0 ? code : HF_EPROTO, code == HF_ETIMEDOUT ? "TimeoutError" : "ValueError", "%s",
-                  message);
+  inf_hook_in();
+  hf_status st = inf_fail(self(h), code < 0 ? code : HF_EPROTO, code == HF_ETIMEDOUT ? "TimeoutError" : "ValueError",
+                          "%s", message);
+  inf_hook_out();
+  return st;
 }
 
 void inf_hooks(struct inf *f) {
   f->pv_host = (struct hf_pv_host){.struct_size = sizeof(struct hf_pv_host),
                                    .self = f,
-                                   .about = about,
-                                   .argument = argument,
-                                   .get = get,
-                                   .text = text,
-                                   .number = number,
-                                   .length = length,
-                                   .parse = parse,
-                                   .string = string,
-                                   .body = body,
-                                   .set = set,
-                                   .ask = ask,
-                                   .fetch_text = fetch_text,
-                                   .fetch_base64 = fetch_base64,
+                                   .about = watched_about,
+                                   .argument = watched_argument,
+                                   .get = watched_get,
+                                   .text = watched_text,
+                                   .number = watched_number,
+                                   .length = watched_length,
+                                   .parse = watched_parse,
+                                   .string = watched_string,
+                                   .body = watched_body,
+                                   .set = watched_set,
+                                   .ask = watched_ask,
+                                   .fetch_text = watched_fetch_text,
+                                   .fetch_base64 = watched_fetch_base64,
                                    .fail = fail};
 }

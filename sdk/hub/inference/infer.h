@@ -191,6 +191,19 @@ hf_status inf_shape(struct inf *, json_t *value, json_t **record); /* takes valu
 json_t *inf_item(struct inf *, json_t *payload);       /* of a stream: what is yielded; takes payload; NULL: nothing */
 hf_status inf_add(struct inf *, const void *, size_t); /* bytes of media, to where they go */
 void inf_hooks(struct inf *);
+
+/* hook_call.c: runs a hook of the call's row, with a time limit; what the hook answered, or the error. */
+struct inf_hook {
+  enum { INF_PREPARE, INF_PARSE, INF_POLL_NEXT, INF_EVENT } which;
+  json_t *body;          /* prepare */
+  const json_t *answer;  /* the others */
+  uint32_t n;            /* poll_next */
+  const hf_json *result; /* parse, event */
+};
+hf_status inf_hook_call(struct inf *, struct inf_hook *);
+void inf_hook_in(void); /* around every function that a hook may call */
+void inf_hook_out(void);
+void inf_hook_waited(uint64_t ns); /* time that is not the hook's own */
 #define INF_JSON(j)  ((const hf_json *)(const void *)(j))
 #define INF_VALUE(h) ((json_t *)(uintptr_t)(const void *)(h))
 

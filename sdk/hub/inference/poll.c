@@ -190,7 +190,7 @@ static hf_status by_hook(struct job *j) {
   struct inf *f = j->f;
   for (uint32_t n = 0; n < HOOK_POLLS_MAX; n++) {
     f->next_url = NULL;
-    hf_status st = f->row->poll_next(f->c, &f->pv_host, INF_JSON(j->last), n);
+    hf_status st = inf_hook_call(f, &(struct inf_hook){.which = INF_POLL_NEXT, .answer = j->last, .n = n});
     if (st != HF_PENDING)
       return st == HF_OK || hf_host()->error(f->c)
                  ? st

@@ -163,7 +163,7 @@ hf_status inf_make_body(struct inf *f, struct inf_body_bytes *out) {
   if (f->spec->kind == INF_CHAT || f->ask->stream) json_object_set_new(body, "stream", json_boolean(f->ask->stream));
   hf_status st = HF_OK;
   if (f->row->prepare) {
-    st = f->row->prepare(f->c, &f->pv_host, (hf_json *)body);
+    st = inf_hook_call(f, &(struct inf_hook){.which = INF_PREPARE, .body = body});
     if (st != HF_OK && !hf_host()->error(f->c))
       st = inf_fail(f, HF_EABI, NULL, "%s could not make the request.", f->provider);
   }

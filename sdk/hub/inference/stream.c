@@ -68,9 +68,10 @@ static hf_status deliver(struct stream *s, json_t *payload) {
   hf_status st = HF_OK;
   json_t *item = NULL;
   if (f->row->event) {
-    const hf_json *made = NULL;
+    struct inf_hook k = {.which = INF_EVENT, .answer = payload};
     inf_mine(f, payload);
-    st = f->row->event(f->c, &f->pv_host, INF_JSON(payload), &made);
+    st = inf_hook_call(f, &k);
+    const hf_json *made = k.result;
     item = made ? json_incref(INF_VALUE(made)) : NULL;
     if (st != HF_OK && !hf_host()->error(f->c))
       st = inf_fail(f, HF_EABI, NULL, "%s failed to read its stream.", f->provider);
