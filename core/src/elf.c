@@ -294,6 +294,75 @@ static bool read_dynamic(struct image *im, const ElfW(Phdr) * seg) {
   return true;
 }
 
+/* ---- what runs before load(): the tool chain's own start code, known by its bytes where we know them ---- */
+
+#if defined(__x86_64__)
+/* Two hexadecimal digits a byte; "??" any; "[..]" may be missing. */
+static bool looks_like(const struct image *im, uint64_t addr, const char *pattern, uint64_t *next) {
+  for (const char *p = pattern; *p;) {
+    unsigned char byte = 0;
+    if (*p == '[') {
+      const char *end = strchr(p, ']');
+      char part[64];
+      uint64_t after;
+      snprintf(part, sizeof part, "%.*s", (int)(end - p - 1), p + 1);
+      if (looks_like(im, addr, part, &after)) addr = after;
+      p = end + 1;
+      continue;
+    }
+    if (!get_addr(im, addr++, &byte, 1)) return false;
+    char hex[3];
+    snprintf(hex, sizeof hex, "%02x", byte);
+    if (*p != '?' && (p[0] != hex[0] || p[1] != hex[1])) return false;
+    p += 2;
+  }
+  *next = addr;
+  return true;
+}
+
+static bool known_init(const struct image *im, uint64_t addr) {
+  uint64_t end;
+  return looks_like(im, addr, "[f30f1efa]4883ec08488b05????????4885c07402ffd04883c408c3", &end) ||
+         looks_like(im, addr, "5058c3", &end);
+}
+
+/* frame_dummy: a jump to register_tm_clones, which calls nothing that is there. */
+static bool known_constructor(const struct image *im, uint64_t addr) {
+  static const char *const bodies[] = {
+      "488d3d????????488d35????????4829fe4889f048c1ee3f48c1f8034801c648d1fe74??488b05????????4885c074??ffe0",
+      "488d3d????????488d35????????554829fe4889e548c1fe034889f048c1e83f4801c648d1fe74??488b05????????4885c074??5dffe0"};
+  uint64_t end;
+  int32_t by;
+  if (!looks_like(im, addr, "[f30f1efa][554889e55d]e9????????", &end) || !get_addr(im, end - 4, &by, 4)) return false;
+  for (size_t i = 0; i < HF_COUNT(bodies); i++) {
+    uint64_t after;
+    if (looks_like(im, end + (uint64_t)(int64_t)by, bodies[i], &after)) return true;
+  }
+  return false;
+}
+
+/* What the loader will find at this address of the file: a relocation's, else the file's own. 0: something else. */
+static uint64_t pointer_at(const struct image *im, uint64_t addr) {
+  ElfW(Rela) r;
+  uint64_t value = 0, len = im->has[DT_RELA] ? im->tag[DT_RELASZ] : 0;
+  for (uint64_t at = 0; at + sizeof r <= len && at / sizeof r < REL_MAX; at += sizeof r)
+    if (get_addr(im, im->tag[DT_RELA] + at, &r, sizeof r) && r.r_offset < addr + sizeof addr &&
+        r.r_offset + sizeof addr > addr)
+      return r.r_offset == addr && REL_TYPE(r.r_info) == R_X86_64_RELATIVE ? (uint64_t)r.r_addend : 0;
+  return get_addr(im, addr, &value, sizeof value) ? value : 0;
+}
+#else
+static bool known_init(const struct image *im, uint64_t addr) {
+  return im && addr;
+}
+static bool known_constructor(const struct image *im, uint64_t addr) {
+  return im && addr;
+}
+static uint64_t pointer_at(const struct image *im, uint64_t addr) {
+  return im ? addr : 0;
+}
+#endif
+
 /* The tool chain adds one constructor and one destructor of its own; a second one is the author's. */
 static bool check_arrays(struct image *im, const ElfW(Ehdr) * eh) {
   char *why = im->facts->why;
@@ -302,7 +371,15 @@ static bool check_arrays(struct image *im, const ElfW(Ehdr) * eh) {
     return hf_refuse(why, "has a constructor: a plugin runs no code before load()");
   if (im->has[DT_FINI_ARRAYSZ] && im->tag[DT_FINI_ARRAYSZ] > sizeof(void *))
     return hf_refuse(why, "has a destructor: a plugin cleans up in unload()");
-  if (!im->has[DT_INIT] || !eh->e_shoff || eh->e_shentsize != sizeof(ElfW(Shdr))) return true;
+  if (im->has[DT_INIT_ARRAYSZ] && im->tag[DT_INIT_ARRAYSZ] &&
+      (im->tag[DT_INIT_ARRAYSZ] != sizeof(void *) || !im->has[DT_INIT_ARRAY] ||
+       !known_constructor(im, pointer_at(im, im->tag[DT_INIT_ARRAY]))))
+    return hf_refuse(why, "has a constructor that is not the compiler's own: a plugin runs no code before load()");
+  if (!im->has[DT_INIT]) return true;
+  if (!known_init(im, im->tag[DT_INIT]))
+    return hf_refuse(why, "has an initialiser of its own: a plugin runs no code before load()");
+  if (!eh->e_shoff || eh->e_shentsize != sizeof(ElfW(Shdr)))
+    return hf_refuse(why, "has an initialiser and no section headers: link it as usual, and do not strip those");
   for (uint32_t i = 0; i < eh->e_shnum; i++) { /* .init begins with what the tool chain put there */
     ElfW(Shdr) s;
     if (!get(im, eh->e_shoff + (uint64_t)i * sizeof s, &s, sizeof s)) return hf_refuse(why, "is truncated");

@@ -22,7 +22,7 @@ problems, tried = [], 0
 code = work / "early.c"
 code.write_text(f'''#include <fcntl.h>
 #include <unistd.h>
-__attribute__((constructor)) static void early(void) {{ int fd = open("{marker}", O_CREAT | O_WRONLY, 0600); if (fd >= 0) close(fd); }}
+__attribute__((constructor, visibility("hidden"))) void early(void); void early(void) {{ int fd = open("{marker}", O_CREAT | O_WRONLY, 0600); if (fd >= 0) close(fd); }}
 #include "{source}/tests/plugins/good.c"
 ''')
 
@@ -60,6 +60,14 @@ files |= {"as it is": plain, "class 32": patched(4, [1]), "big endian": patched(
           "note of another": patched(note, b"XXPL"), "note type 9": patched(note - 4, [9]), "note of huge name": patched(note - 12, [255] * 4), "note of huge size": patched(note - 8, [255] * 4),
           "another ABI": patched(note + 8, [9, 0]), "another data model": patched(note + 12, [255] * 4), "text": b"#!/bin/sh\ntouch marker\n", "empty": b"",
           "program": pathlib.Path(build / "bin/hf").read_bytes(), "archive": b"!<arch>\n" + bytes(500)}
+files |= {"row size 1": patched(note + 16, [1, 0, 0, 0]), "row size huge": patched(note + 16, [255] * 4), "no rows in the note": patched(note + 20, [0] * 4),
+          "a billion rows in the note": patched(note + 20, [0, 0, 0, 64]), "plugin name without an end": patched(note + 24, b"a" * 32), "version without an end": patched(note + 56, b"1" * 24),
+          "module name without an end": patched(note + 96, b"a" * 32), "module name with a slash": patched(note + 96, b"../x\0"), "module of unknown kind": patched(note + 80, [99]),
+          "no section headers": plain[:40] + bytes(8) + plain[48:60] + bytes(4) + plain[64:], "section headers of size 0": patched(58, [0, 0])}
+compile_to(work / "x.so", "-nostartfiles")
+files["a constructor and nothing of the compiler's"] = (work / "x.so").read_bytes()
+compile_to(work / "x.so", "-nostartfiles", "-Wl,-init=early")
+files["a constructor and an initialiser"] = (work / "x.so").read_bytes()
 compile_to(work / "x.so", "-Wl,-z,execstack")
 files["executable stack"] = (work / "x.so").read_bytes()
 compile_to(work / "x.so", "-DBAD_NO_NOTE")
