@@ -25,5 +25,6 @@ static const struct hf_provider provider = {
     .base_url = "https://api.example.com",
     .key_env = "EXAMPLE_API_KEY",
     .tasks = HF_TABLE(tasks),
+    .flags = HF_PV_DIRECT_ONLY, /* the Hub lists no models for it: they are named as the service names them */
 };
 HF_PROVIDER(provider, "example", "0.1.0", "Apache-2.0", 5);
