@@ -13,7 +13,12 @@ static const char *const help =
     "/clear     forget the conversation\n"
     "/system X  begin anew with X as what the model is told first\n"
     "/undo      forget the last question and answer\n"
+    "/retry     ask the last question again\n"
+    "/history   show the conversation\n"
     "/save F    write the conversation to the file F, as JSON\n"
+    "/load F    go on with the conversation in the file F\n"
+    "/help      this list\n"
+    "@picture   in a line: a file or URL to look at, as in: What is this? @cat.png\n"
     "/exit      end (or Ctrl-D)\n";
 
 struct chat {
@@ -37,6 +42,47 @@ static hf_status save(struct chat *k, const char *path) {
   return show(k, bad ? "It could not be written.\n" : "Saved.\n");
 }
 
+static hf_status load(struct chat *k, const char *path) {
+  path = hf_hub_path(k->c, path);
+  json_t *j = path ? json_load_file(path, 0, NULL) : NULL, *m;
+  bool fine = json_is_array(j);
+  size_t i;
+  json_array_foreach(j, i, m) fine = fine && hf_hub_get(m, "role") && json_object_get(m, "content");
+  if (fine) {
+    json_decref(k->messages);
+    k->messages = json_incref(j);
+  }
+  json_decref(j);
+  return show(k, fine ? "Loaded.\n" : "That file holds no conversation.\n");
+}
+
+static hf_status history(struct chat *k) {
+  json_t *m, *part;
+  size_t i, n;
+  json_array_foreach(k->messages, i, m) {
+    const char *role = hf_hub_get(m, "role"), *text = hf_hub_get(m, "content");
+    TRY(show(k, hf_hub_text(k->c, "%s: %s", role ? role : "?", text ? text : "")));
+    json_array_foreach(json_object_get(m, "content"), n, part) {
+      const char *said = hf_hub_get(part, "text");
+      TRY(show(k, said ? said : " [picture]"));
+    }
+    TRY(show(k, "\n"));
+  }
+  return HF_OK;
+}
+
+static hf_status answer(struct chat *k) {
+  return inf_chat_turn(k->c, k->args, k->messages, k->out);
+}
+
+/* The last question once more. */
+static hf_status retry(struct chat *k) {
+  size_t n = json_array_size(k->messages);
+  const char *role = n ? hf_hub_get(json_array_get(k->messages, n - 1), "role") : NULL;
+  if (role && !strcmp(role, "assistant")) json_array_remove(k->messages, n - 1);
+  return json_array_size(k->messages) ? answer(k) : show(k, "Nothing was asked yet.\n");
+}
+
 /* True: the line was a command. */
 static bool command(struct chat *k, const char *line, hf_status *st, bool *end) {
   *st = HF_OK;
@@ -52,14 +98,23 @@ static bool command(struct chat *k, const char *line, hf_status *st, bool *end) 
     for (size_t n = json_array_size(k->messages), i = 0; n && i < 2; i++) json_array_remove(k->messages, --n);
   } else if (!strncmp(line, "/save ", 6)) {
     *st = save(k, line + 6);
+  } else if (!strncmp(line, "/load ", 6)) {
+    *st = load(k, line + 6);
+  } else if (!strcmp(line, "/history")) {
+    *st = history(k);
+  } else if (!strcmp(line, "/retry")) {
+    *st = retry(k);
   } else {
     *st = show(k, help);
   }
   return true;
 }
 
-static hf_status answer(struct chat *k) {
-  return inf_chat_turn(k->c, k->args, k->messages, k->out);
+static hf_status ask_line(struct chat *k, const char *line) {
+  json_t *message;
+  TRY(inf_chat_line(k->c, line, &message));
+  json_array_append_new(k->messages, message);
+  return answer(k);
 }
 
 static hf_status talk(struct chat *k) {
@@ -69,10 +124,9 @@ static hf_status talk(struct chat *k) {
   while (!end) {
     st = hf_host()->ask(k->out, HF_ASK_LINE, "> ", line, sizeof line);
     if (st != HF_OK) break;
-    if (!*line || command(k, line, &st, &end)) continue;
+    if (!*line) continue;
     size_t before = json_array_size(k->messages);
-    say(k->messages, "user", line);
-    st = answer(k);
+    if (!command(k, line, &st, &end)) st = ask_line(k, line);
     const struct hf_error *e = hf_host()->error(k->c);
     if (st == HF_OK) continue;
     if (hf_host()->check(k->c) != HF_OK || !e) return st;
@@ -93,19 +147,26 @@ hf_status inf_task_chat(hf_call *c, void *state, const hf_args *args, hf_out *ou
   (void)state;
   const char *text = hf_host()->arg_str(args, "text", 0), *given = hf_host()->arg_str(args, "messages", 0);
   struct chat k = {.c = c, .out = out, .args = args, .messages = json_array()};
+  const char *pictures[16];
+  uint32_t n = hf_host()->arg_count(args, "image");
+  if (n > HF_COUNT(pictures)) n = HF_COUNT(pictures);
+  for (uint32_t i = 0; i < n; i++) pictures[i] = hf_host()->arg_str(args, "image", i);
   bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !inf_wants_json(c);
   hf_status st = HF_OK;
   if (!text && !given && terminal) {
     st = talk(&k);
-  } else if (text || given) {
-    st = inf_task_run(c, "conversational", args, out);
+  } else if (given || (text && !n)) {
+    st = n ? hf_hub_fail(c, HF_EINVAL, "UsageError", "Pictures of --messages are parts of its messages: drop --image.")
+           : inf_task_run(c, "conversational", args, out);
   } else {
-    size_t len;
-    const char *prompt;
-    st = inf_read(c, "-", &prompt, &len);
+    size_t len = text ? strlen(text) : 0;
+    const char *prompt = text;
+    json_t *message = NULL;
+    if (!text) st = inf_read(c, "-", &prompt, &len);
     while (st == HF_OK && len && prompt[len - 1] == '\n') len--;
     if (st == HF_OK && !len) st = hf_hub_fail(c, HF_EINVAL, "UsageError", "There is no prompt: stdin is empty.");
-    if (st == HF_OK) json_array_append_new(k.messages, json_pack("{s:s,s:s%}", "role", "user", "content", prompt, len));
+    if (st == HF_OK) st = inf_chat_message(c, prompt, len, pictures, n, &message);
+    if (st == HF_OK) json_array_append_new(k.messages, message);
     if (st == HF_OK) st = answer(&k);
   }
   json_decref(k.messages);

@@ -83,7 +83,7 @@ static bool is_option(const char *name) { /* of the command, not of the call */
   static const char *const names[] = {
       "model",      "provider", "base_url", "api_key_env", "bill_to",  "timeout", "header",
       "extra_body", "args",     "text",     "file",        "messages", "stream",  "first_token_timeout",
-      "output",     "show",     "task",     "deadline"};
+      "output",     "show",     "task",     "image",       "deadline"};
   for (size_t i = 0; i < HF_COUNT(names); i++)
     if (!strcmp(names[i], name)) return true;
   return false;

@@ -27,4 +27,7 @@ bool inf_wants_json(hf_call *);
 hf_status inf_read(hf_call *, const char *path, const char **text, size_t *len); /* "-": stdin */
 /* One turn of a conversation: the answer is shown, streaming for people, and added to the messages. */
 hf_status inf_chat_turn(hf_call *, const hf_args *, json_t *messages, hf_out *);
+/* chat_image.c: the user's message, with pictures (paths or URLs); of a typed line with "@picture" words. New reference. */
+hf_status inf_chat_message(hf_call *, const char *text, size_t len, const char *const *pictures, uint32_t n, json_t **);
+hf_status inf_chat_line(hf_call *, const char *line, json_t **message);
 #endif
