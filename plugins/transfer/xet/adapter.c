@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include "download.h"
+#include "settings.h"
 #include "upload.h"
 
 #include <stdlib.h>
@@ -14,16 +15,9 @@
 
 enum { SCORE = 90, SCORE_UNSURE = 85 };
 
-static bool is_on(const char *value) {
-  static const char *const yes[] = {"1", "ON", "YES", "TRUE"};
-  for (size_t i = 0; value && i < sizeof yes / sizeof *yes; i++)
-    if (!strcasecmp(value, yes[i])) return true;
-  return false;
-}
-
 static int32_t score(hf_call *c, const struct hf_tr_batch *batch) {
   bool unsure = false;
-  if (!batch->token_url || is_on(xet_host->option(c, "HF_HUB_DISABLE_XET"))) return 0;
+  if (!batch->token_url || xet_option_flag(c, "HF_HUB_DISABLE_XET")) return 0;
   if (batch->direction == HF_TR_UPLOAD) return SCORE;
   for (uint32_t i = 0; i < batch->count; i++) {
     if (batch->files[i]->xet_hash) return SCORE;
@@ -75,7 +69,25 @@ static void close_session(void *session) {
   free(s);
 }
 
+#define SETTING(n, e, h, t) \
+  { .name = n, .help = h, .env = e, .type = t }
+
 static const struct hf_param config[] = {
+    SETTING("initial_download_concurrency", "HF_XET_CLIENT_AC_INITIAL_DOWNLOAD_CONCURRENCY",
+            "Transfers at once that a download begins with.", HF_P_INT),
+    SETTING("min_download_concurrency", "HF_XET_CLIENT_AC_MIN_DOWNLOAD_CONCURRENCY",
+            "Transfers at once on download, at least.", HF_P_INT),
+    SETTING("max_download_concurrency", "HF_XET_CLIENT_AC_MAX_DOWNLOAD_CONCURRENCY",
+            "Transfers at once on download, at most; never more than 16.", HF_P_INT),
+    SETTING("high_performance", "HF_XET_HIGH_PERFORMANCE", "Begin downloads with as many transfers as there may be.",
+            HF_P_STR),
+    SETTING("download_buffer_limit", "HF_XET_RECONSTRUCTION_DOWNLOAD_BUFFER_LIMIT",
+            "Memory for downloads, as in 256mb; HF_MEMORY bounds it in any case.", HF_P_STR),
+    SETTING("connect_timeout", "HF_XET_CLIENT_CONNECT_TIMEOUT", "Longest wait for a connection, as in 3s.", HF_P_STR),
+    SETTING("read_timeout", "HF_XET_CLIENT_READ_TIMEOUT", "Longest silence of a connection, as in 4s.", HF_P_STR),
+    SETTING("retry_base_delay", "HF_XET_CLIENT_RETRY_BASE_DELAY", "First wait before another attempt, as in 500ms.",
+            HF_P_STR),
+    SETTING("retry_max_attempts", "HF_XET_CLIENT_RETRY_MAX_ATTEMPTS", "Attempts that may bring nothing.", HF_P_INT),
     {.name = "fixed_download_concurrency",
      .help = "Transfers at once on download; unset: as many as pay.",
      .env = "HF_XET_FIXED_DOWNLOAD_CONCURRENCY",

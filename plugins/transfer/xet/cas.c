@@ -4,6 +4,7 @@
  * The width grows while more transfers at once bring more bytes per second, and halves when one fails. */
 #include "cas.h"
 #include "format/json.h"
+#include "settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,17 +67,34 @@ static void new_session_id(char out[37]) {
                    (unsigned)b[i]);
 }
 
+/* What is set for downloads; for uploads there is the fixed number. */
+static void read_limits(hf_call *c, struct xet_cas *s, uint32_t most) {
+  uint64_t hasty = xet_option_flag(c, "high_performance");
+  s->width_most = (uint32_t)xet_option_number(c, "max_download_concurrency", most, 1, most);
+  uint64_t buffer = xet_option_bytes(c, "download_buffer_limit", UINT64_MAX) / XET_CONNECTION_BYTES;
+  if (buffer < s->width_most) s->width_most = buffer ? (uint32_t)buffer : 1;
+  s->width_least = (uint32_t)xet_option_number(c, "min_download_concurrency", 1, 1, s->width_most);
+  s->width = (uint32_t)xet_option_number(c, "initial_download_concurrency", hasty ? most : WIDTH_FIRST, 1, most);
+  if (s->width > s->width_most) s->width = s->width_most;
+  if (s->width < s->width_least) s->width = s->width_least;
+  s->connect_ms = (uint32_t)xet_option_ms(c, "connect_timeout");
+  s->silence_ms = (uint32_t)xet_option_ms(c, "read_timeout");
+  s->base_ms = (uint32_t)xet_option_ms(c, "retry_base_delay");
+  s->failures_most = (uint32_t)xet_option_number(c, "retry_max_attempts", 0, 0, 1000);
+}
+
 hf_status xet_cas_init(hf_call *c, struct xet_cas *s, const struct hf_tr_batch *batch, const char *fixed_option,
                        uint32_t most) {
-  *s = (struct xet_cas){.batch = batch, .width = WIDTH_FIRST < most ? WIDTH_FIRST : most, .width_most = most};
+  *s = (struct xet_cas){
+      .batch = batch, .width = WIDTH_FIRST < most ? WIDTH_FIRST : most, .width_least = 1, .width_most = most};
   const char *only = xet_host->option(c, "HF_TRANSFER");
   s->patient = only && !strcmp(only, "xet");
   atomic_init(&s->moved_ns, xet_host->now_ns());
-  const char *fixed = xet_host->option(c, fixed_option);
-  unsigned long n = fixed ? strtoul(fixed, NULL, 10) : 0;
-  if (n > 0 && n <= 64) {
+  if (batch->direction == HF_TR_DOWNLOAD) read_limits(c, s, most);
+  uint32_t fixed = (uint32_t)xet_option_number(c, fixed_option, 0, 1, 64);
+  if (fixed) {
     s->fixed = true;
-    s->width = s->width_most = (uint32_t)n;
+    s->width = s->width_most = fixed;
   }
   pthread_mutex_init(&s->lock, NULL);
   pthread_condattr_t clock;
@@ -246,11 +264,14 @@ void xet_cas_patience(struct xet_cas *s, struct hf_http_req *req) {
   bool up = s->batch->direction == HF_TR_UPLOAD;
   if (up && atomic_load(&s->bytes)) return;
   req->tries = 1;
+  req->connect_ms = s->connect_ms;
+  req->timeout_ms = s->silence_ms;
   if (!up && s->patient) return;
-  uint32_t left = up ? NO_BYTE_MS : left_ms(s);
+  uint32_t left = up ? NO_BYTE_MS : left_ms(s), connect = s->connect_ms ? s->connect_ms : CONNECT_MS;
+  uint32_t silence = s->silence_ms ? s->silence_ms : SILENCE_MS;
   if (left < LEAST_MS) left = LEAST_MS;
-  req->connect_ms = left < CONNECT_MS ? left : CONNECT_MS;
-  req->timeout_ms = left < SILENCE_MS ? left : SILENCE_MS;
+  req->connect_ms = left < connect ? left : connect;
+  req->timeout_ms = left < silence ? left : silence;
 }
 
 static bool passes(const struct hf_error *e) {
@@ -260,13 +281,14 @@ static bool passes(const struct hf_error *e) {
 
 hf_status xet_cas_again(hf_call *c, struct xet_cas *s, uint32_t *failures, hf_status st) {
   const struct hf_error *e = xet_host->error(c);
-  uint32_t most = s->patient ? PATIENT_FAILURES : FAILURES_MOST;
+  uint32_t most = s->failures_most ? s->failures_most : s->patient ? PATIENT_FAILURES : FAILURES_MOST;
   if (xet_host->check(c) != HF_OK || !passes(e) || ++*failures > most) return st;
   if (!atomic_load(&s->bytes) && e->code == HF_ENET && !s->patient) return st; /* never reached: not there */
   uint32_t wish = e->retry_after_ms, left = left_ms(s);
   if (!s->patient && (wish ? wish : LEAST_MS) >= left) return st;
   xet_host->clear(c);
-  if (!wish && !s->patient && (250u << *failures) > left) wish = LEAST_MS;
+  if (!wish && s->base_ms && *failures < 8) wish = s->base_ms << (*failures - 1);
+  if (!s->patient && (wish ? wish : 250u << *failures) > left) wish = LEAST_MS;
   return xet_host->backoff(c, *failures, wish);
 }
 
@@ -359,7 +381,7 @@ void xet_cas_leave(struct xet_cas *s, uint64_t bytes) {
   pthread_mutex_lock(&s->lock);
   s->active--;
   if (!s->fixed && bytes) judge(s, bytes);
-  if (!s->fixed && !bytes && s->width > 1) s->width = (s->width + 1) / 2;
+  if (!s->fixed && !bytes && s->width > s->width_least) s->width = (s->width + s->width_least) / 2;
   pthread_cond_broadcast(&s->changed);
   pthread_mutex_unlock(&s->lock);
 }

@@ -21,13 +21,14 @@ struct xet_cas {
   char session_id[37];
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  struct xet_grant *grant;       /* the newest */
-  atomic_uint_fast64_t bytes;    /* that came by Xet: it works */
-  atomic_uint_fast64_t moved_ns; /* when the last of them did, or when waiting began */
-  bool patient;                  /* there is no other way to fall back to */
+  struct xet_grant *grant;                                 /* the newest */
+  atomic_uint_fast64_t bytes;                              /* that came by Xet: it works */
+  atomic_uint_fast64_t moved_ns;                           /* when the last of them did, or when waiting began */
+  bool patient;                                            /* there is no other way to fall back to */
+  uint32_t connect_ms, silence_ms, base_ms, failures_most; /* what the user wants of an attempt; 0: as it is */
   atomic_bool bad, only_v1;
   /* how many transfers at once */
-  uint32_t width, width_most, active;
+  uint32_t width, width_least, width_most, active;
   bool fixed;
   uint64_t round_bytes, round_ns, transfers;
   double best_rate;

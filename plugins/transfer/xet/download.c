@@ -99,7 +99,7 @@ static hf_status explain(hf_call *c, struct xet_pull *p, hf_status st) {
   const struct hf_error *e = xet_host->error(c);
   char text[400];
   snprintf(text, sizeof text, "%s does not come by Xet: %.300s", p->path, e && e->message ? e->message : "unknown");
-  xet_cas_give_up(p->cas);
+  if (st != HF_ENOTFOUND) xet_cas_give_up(p->cas); /* a file that it does not know says nothing of others */
   xet_host->clear(c);
   return xet_host->failf(c, HF_EPROTO, "%s", text);
 }
