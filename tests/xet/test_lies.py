@@ -236,7 +236,8 @@ class Lies(test_xet.Xet):
         self.change = change
         self.hub.reset()
         target = self.folder / "named"
-        self.hf("download", "u/r", "a.bin", "--local-dir", target, HF_URL_REWRITE=f"{self.hub.cdn}/xorbs/={self.front.url}/xorbs/")
+        self.hf("download", "u/r", "a.bin", "--local-dir", target, HF_TRANSFER="xet",
+                HF_URL_REWRITE=f"{self.hub.cdn}/xorbs/={self.front.url}/xorbs/")
         self.assertEqual(hashlib.sha256((target / "a.bin").read_bytes()).digest(), hashlib.sha256(self.files["a.bin"]).digest())
         self.assertEqual(len(turns), 1)
         self.assertEqual(self.seen("/resolve/", "GET"), [])
