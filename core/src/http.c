@@ -8,13 +8,13 @@
 #include "http.h"
 #include "light.h"
 
-#define TRIES_MAX           1000u /* whatever progress there is */
-#define PATIENCE_MAX_MS     3600000u
-#define STALL_AFTER_POST_MS 300000u  /* a server may think long about a change */
-#define STALL_AFTER_PUT_MS  120000u  /* less about bytes that it takes, which are sent again without harm */
-#define STALL_PATIENT_MS    3600000u /* more about an answer that a model makes */
-#define BULK_FROM           ((uint64_t)1024 * 1024)
-#define AHEAD_BULK          ((size_t)2 * 1024 * 1024)
+#define TRIES_MAX        1000u /* whatever progress there is */
+#define PATIENCE_MAX_MS  3600000u
+#define STALL_CHANGE     10u      /* times HF_STALL_TIMEOUT: a server may think long about a change */
+#define STALL_AGAIN      4u       /* less about what may be sent again without harm */
+#define STALL_PATIENT_MS 3600000u /* more about an answer that a model makes */
+#define BULK_FROM        ((uint64_t)1024 * 1024)
+#define AHEAD_BULK       ((size_t)2 * 1024 * 1024)
 
 /* ---- one exchange ------------------------------------------------------------------------------------------------- */
 
@@ -76,7 +76,10 @@ static void set_times(struct http *h, struct hf_net_req *r) {
   bool stream = req->dst != NULL || req->on_data != NULL;
   r->connect_ms = req->connect_ms;
   r->timeout_ms = stream ? 0 : req->timeout_ms;
-  uint32_t change = strcmp(h->method, "PUT") == 0 ? STALL_AFTER_PUT_MS : STALL_AFTER_POST_MS;
+  bool harmless = strcmp(h->method, "PUT") == 0 || (req->flags & HF_HTTP_IDEMPOTENT) != 0;
+  int64_t stall = hf_config_int(h->call->rt, "HF_STALL_TIMEOUT", 30);
+  uint32_t change =
+      (uint32_t)(stall > 0 && stall < 100000 ? stall : 30) * 1000 * (harmless ? STALL_AGAIN : STALL_CHANGE);
   r->first_ms = req->first_ms;
   r->begun = req->begun;
   r->stall_ms = stream ? req->timeout_ms : changes_nothing(h->method) ? 0 : change;
