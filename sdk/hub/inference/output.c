@@ -117,37 +117,6 @@ static const char *free_name(struct inf_output *o, const char *type) {
   return NULL;
 }
 
-/* kitty's and iTerm's ways to show a picture that is PNG (iTerm: any). */
-static hf_status picture(struct inf_output *o, const char *type) {
-  const char *term = getenv("TERM"), *program = getenv("TERM_PROGRAM"), *data;
-  size_t len;
-  bool kitty = getenv("KITTY_WINDOW_ID") || (term && strstr(term, "kitty")) || (program && !strcmp(program, "ghostty"));
-  bool iterm = program && (!strcmp(program, "iTerm.app") || !strcmp(program, "WezTerm"));
-  if (!isatty(STDOUT_FILENO) || (!kitty && !iterm) || !type || strncmp(type, "image/", 6)) return HF_OK;
-  if (kitty && strcmp(type, "image/png")) return HF_OK;
-  TRY(inf_read(o->c, o->path, &data, &len));
-  char *text = inf_base64(data, len);
-  if (!text) return HF_OK;
-  hf_status st = HF_OK;
-  size_t total = strlen(text);
-  if (iterm) {
-    const char *head = hf_hub_text(o->c, "\033]1337;File=inline=1;size=%zu:", len);
-    st = head ? bytes(o, head, strlen(head)) : HF_ENOMEM;
-    if (st == HF_OK) st = bytes(o, text, total);
-    if (st == HF_OK) st = bytes(o, "\a\n", 2);
-  }
-  for (size_t at = 0; kitty && st == HF_OK && at < total; at += 4096) {
-    size_t n = total - at < 4096 ? total - at : 4096;
-    const char *head = hf_hub_text(o->c, "\033_G%sm=%d;", at ? "" : "a=T,f=100,", at + n < total);
-    st = head ? bytes(o, head, strlen(head)) : HF_ENOMEM;
-    if (st == HF_OK) st = bytes(o, text + at, n);
-    if (st == HF_OK) st = bytes(o, "\033\\", 2);
-  }
-  if (kitty && st == HF_OK) st = bytes(o, "\n", 1);
-  free(text);
-  return st;
-}
-
 static hf_status media_done(struct inf_output *o, const struct inf_answer *a) {
   if (to_stdout(o)) return HF_OK;
   o->path = o->output ? hf_hub_path(o->c, o->output) : free_name(o, a->type);
@@ -168,7 +137,7 @@ static hf_status media_done(struct inf_output *o, const struct inf_answer *a) {
     return hf_hub_record(
         o->out, o->c, HF_OUT_DICT,
         json_pack("{s:s,s:I,s:s?}", "path", o->path, "bytes", (json_int_t)a->total, "content_type", a->type));
-  if (o->show) TRY(picture(o, a->type));
+  if (o->show) TRY(inf_output_picture(o, a->type));
   return hf_hub_say(o->out, o->c, HF_OUT_RAW, o->path);
 }
 

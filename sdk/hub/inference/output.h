@@ -23,6 +23,8 @@ hf_status inf_output_item(hf_call *, void *output, json_t *item);
 hf_status inf_output_media(hf_call *, void *output, const void *, size_t);
 /* Shows what there is to show, or removes what failed; `st` or what went wrong now. */
 hf_status inf_output_end(struct inf_output *, hf_status st, struct inf_answer *, bool streamed);
+/* picture.c: the file that was written, in the terminal, where it can. */
+hf_status inf_output_picture(struct inf_output *, const char *type);
 bool inf_wants_json(hf_call *);
 hf_status inf_read(hf_call *, const char *path, const char **text, size_t *len); /* "-": stdin */
 /* One turn of a conversation: the answer is shown, streaming for people, and added to the messages. */
