@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 enum {
-  HF_MODULES_MAX = 16, /* modules in one file */
+  HF_MODULES_MAX = 48, /* modules in one file */
   HF_ROW_MAX = 4096,   /* bytes of a table row, a vtable, a descriptor */
   HF_WHY_MAX = 320,    /* a refusal */
   HF_PLUGIN_FILES_MAX = 1024

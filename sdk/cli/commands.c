@@ -59,7 +59,10 @@ static json_t *argument(const struct hf_param *p) {
   set(o, "required", json_boolean(cli_param_is(p, HF_PF_REQUIRED)));
   set(o, "variadic", json_boolean(cli_param_is(p, HF_PF_REPEAT)));
   set_text(o, "type", type_of(p));
-  if (p->choices) set(o, "choices", list_of(p->choices));
+  if (p->choices && p->type == HF_P_INT)
+    set(o, "min", json_integer(strtoll(p->choices, NULL, 10)));
+  else if (p->choices)
+    set(o, "choices", list_of(p->choices));
   set(o, "default", default_of(p));
   set_text(o, "since", p->since);
   set_text(o, "gone", p->gone);
@@ -82,7 +85,10 @@ static json_t *option(const struct hf_param *p) {
   set(o, "required", json_boolean(cli_param_is(p, HF_PF_REQUIRED)));
   set(o, "repeatable", json_boolean(cli_param_is(p, HF_PF_REPEAT)));
   set_text(o, "type", type_of(p));
-  if (p->choices) set(o, "choices", list_of(p->choices));
+  if (p->choices && p->type == HF_P_INT)
+    set(o, "min", json_integer(strtoll(p->choices, NULL, 10)));
+  else if (p->choices)
+    set(o, "choices", list_of(p->choices));
   set(o, "default", default_of(p));
   if (p->deflt && *p->deflt == '(') set(o, "shown_default", json_stringn(p->deflt + 1, strcspn(p->deflt + 1, ")")));
   if (cli_param_is(p, HF_PF_TRISTATE) && !p->deflt) set(o, "tristate", json_true());

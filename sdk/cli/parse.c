@@ -389,11 +389,16 @@ static void add_value(struct parse *p, const struct hf_param *param, const struc
   hint(param, where, sizeof where);
   if (g->value) {
     bool as_number = param->type == HF_P_INT || param->type == HF_P_FLOAT;
-    if (param->type == HF_P_INT && read_int(value, number, sizeof number))
+    if (param->type == HF_P_INT && read_int(value, number, sizeof number)) {
       value = number;
-    else if (as_number && (param->type == HF_P_INT || !read_float(value)) && (shown = repr(value)))
+      if (param->choices && strtoll(value, NULL, 10) < strtoll(param->choices, NULL, 10))
+        p->exit_code = cli_usage_error(p->task, p->path, "Invalid value for %s: %s is not in the range x>=%lld.", where,
+                                       value, strtoll(param->choices, NULL, 10));
+    } else if (as_number && (param->type == HF_P_INT || !read_float(value)) && (shown = repr(value)))
       p->exit_code = cli_usage_error(p->task, p->path, "Invalid value for %s: %s is not a valid %s.", where, shown,
-                                     param->type == HF_P_INT ? "integer" : "float");
+                                     param->type != HF_P_INT ? "float"
+                                     : param->choices        ? "integer range"
+                                                             : "integer");
     else if (param->type == HF_P_CHOICE && !is_choice(param, value) && (shown = repr(value)))
       bad_choice(p, where, param, shown);
   }

@@ -96,7 +96,7 @@ void cli_metavar(const struct hf_param *p, char *buf, size_t len) {
       add(buf, len, &upper, 1);
     }
     if (!required) add(buf, len, "]", 1);
-    if (p->choices) {
+    if (p->choices && p->type != HF_P_INT) {
       add(buf, len, ":", 1);
       add_choices(p, buf, len, required ? "{" : "[", required ? "}" : "]");
     }
@@ -104,7 +104,7 @@ void cli_metavar(const struct hf_param *p, char *buf, size_t len) {
     return;
   }
   const char *name = p->value_name;
-  if (!name && p->choices) {
+  if (!name && p->choices && p->type != HF_P_INT) {
     add_choices(p, buf, len, "[", "]");
     return;
   }

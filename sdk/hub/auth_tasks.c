@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HF_SIGNING_IN "unknown/None" /* what the reference calls itself where it asks whose a token is */
+
 static bool output_is(hf_call *c, const char *mode) {
   const char *format = hf_host()->option(c, "HF_OUTPUT_FORMAT");
   return format && !strcmp(format, mode);
@@ -87,7 +89,7 @@ static hf_status run_whoami(hf_call *c, void *state, const hf_args *args, hf_out
   enum hf_token_from from;
   json_t *info;
   (void)state, (void)args;
-  TRY(hf_hub_begin(&hub, c, out, NULL, NULL, false));
+  TRY(hf_hub_begin(&hub, c, out, NULL, HF_SIGNING_IN, false));
   TRY(hf_token_find(&hub, &token, &from));
   if (!token) return not_logged_in(c);
   TRY(hf_hub_whoami(&hub, token, &info));
@@ -326,7 +328,7 @@ static hf_status run_login(hf_call *c, void *state, const hf_args *args, hf_out 
   const char *provider = hf_host()->arg_str(args, "provider", 0);
   bool force = given(args, "force");
   (void)state;
-  TRY(hf_hub_begin(&hub, c, out, NULL, NULL, false));
+  TRY(hf_hub_begin(&hub, c, out, NULL, HF_SIGNING_IN, false));
   if (provider && token)
     return hf_hub_fail(c, HF_EINVAL, "UsageError",
                        "A provider's key is not taken from the command line: paste it when asked, or pipe it in.");

@@ -33,6 +33,8 @@ extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_ta
     hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_commit, hf_hub_tasks_cp,
     hf_hub_tasks_inference, hf_hub_tasks_lfs, hf_hub_tasks_upload;
 extern const struct hf_tasks hf_hub_tasks_cache;
+extern const struct hf_tasks hf_hub_tasks_collections, hf_hub_tasks_discussions, hf_hub_tasks_leaderboard,
+    hf_hub_tasks_papers, hf_hub_tasks_spaces, hf_hub_tasks_webhooks;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
   {                                                                                                  \
     .m = HF_MODULE(hf_tasks, HF_KIND_TASKS, name_, summary_, HF_THREADS_ANY, 10, 0), .tasks = rows_, \
@@ -173,6 +175,19 @@ bool hf_hub_wanted(hf_call *, const struct hf_hub_patterns *, const char *path);
 
 /* ---- shape.c, card.c: what the Hub says -> what the reference's data classes hold ------------------------------------------------ */
 
+/* A field of a data class; what a row cannot say has a function. */
+struct hf_hub_field {
+  const char *name, *from,
+      *or_from; /* member of the result, of the answer ("a/b"); used when `from` is false or absent */
+  hf_status (*shape)(hf_call *, const json_t *whole, const json_t *value, json_t **out);
+  const struct hf_hub_field *fields; /* of the object, or of each object of the list, that the value is */
+  size_t field_count;
+  const char *deflt; /* JSON, when there is none */
+  bool needed;
+};
+#define HF_HUB_FIELDS(f) .fields = f, .field_count = HF_COUNT(f)
+hf_status hf_hub_shape_fields(hf_call *, const struct hf_hub_field *, size_t, const json_t *raw, json_t **out);
+hf_status hf_hub_field_date(hf_call *, const json_t *whole, const json_t *value, json_t **out);
 hf_status hf_hub_shape_info(hf_call *, const char *type, const json_t *raw, json_t **out);
 hf_status hf_hub_shape_entry(hf_call *, const json_t *raw, json_t **out);  /* of a tree */
 hf_status hf_hub_shape_commit(hf_call *, const json_t *raw, json_t **out); /* of a history */

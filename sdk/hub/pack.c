@@ -17,17 +17,23 @@ extern const struct hf_storage hf_hub_pipe_store;
 static const struct hf_module *const modules[] = {
     &hf_hub_tasks_auth.m,
     &hf_hub_tasks_cache.m,
+    &hf_hub_tasks_collections.m,
     &hf_hub_tasks_commit.m,
     &hf_hub_tasks_cp.m,
+    &hf_hub_tasks_discussions.m,
     &hf_hub_tasks_download.m,
     &hf_hub_tasks_inference.m,
     &hf_hub_tasks_info.m,
+    &hf_hub_tasks_leaderboard.m,
     &hf_hub_tasks_lfs.m,
+    &hf_hub_tasks_papers.m,
     &hf_hub_tasks_plugin.m,
     &hf_hub_tasks_repos.m,
     &hf_hub_tasks_repos_access.m,
     &hf_hub_tasks_repos_admin.m,
+    &hf_hub_tasks_spaces.m,
     &hf_hub_tasks_upload.m,
+    &hf_hub_tasks_webhooks.m,
     &hf_hub_pipe_store.m,
 };
 // clang-format on

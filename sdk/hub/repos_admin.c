@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *arg(const hf_args *args, const char *name) {
   return hf_host()->arg_str(args, name, 0);
@@ -177,12 +178,13 @@ static hf_status run_list(hf_call *c, void *state, const hf_args *args, hf_out *
   (void)state;
   TRY(begin(&hub, c, args, out));
   hf_host()->arg_int(args, "limit", &l.limit);
-  if (given(args, "explore")) {
-    const char *mode = hf_host()->option(c, "HF_OUTPUT_FORMAT");
-    return hf_hub_fail(c, HF_EINVAL, "CLIError", "%s",
-                       mode && !strcmp(mode, "human") ? "There is no view to walk through here; leave out `--explore`."
-                                                      : "Repository exploration is only available in terminal.");
-  }
+  const char *mode = hf_host()->option(c, "HF_OUTPUT_FORMAT");
+  bool explore = given(args, "explore");
+  if (explore && mode && strcmp(mode, "human") != 0)
+    return hf_hub_fail(c, HF_EINVAL, "CLIError", "Repository exploration is only available in terminal.");
+  if (explore && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+    return hf_hub_fail(c, HF_EINVAL, "CLIError", "There is no view to walk through here; leave out `--explore`.");
+  if (explore) return hf_hub_say(out, c, HF_OUT_TEXT, "Interactive mode requires a terminal.");
   TRY(hf_host()->record(out, HF_OUT_LAYOUT, layout, sizeof layout - 1));
   TRY(list(&hub, args, &l));
   TRY(hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2));

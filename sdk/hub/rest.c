@@ -277,6 +277,15 @@ static hf_status add_member(hf_call *c, void *arg, const char *key, const char *
                      key);
 }
 
+/* Arguments that are ids of repos: two segments of an address. */
+static const char *const id_names[] = {"repo_id", "from_id", "to_id", "space_id", "model_id", "dataset_id"};
+
+static bool is_id(const char *name) {
+  for (size_t i = 0; i < HF_COUNT(id_names); i++)
+    if (!strcmp(id_names[i], name)) return true;
+  return false;
+}
+
 static const char *path_of(struct hf_hub *hub, const struct hf_route *route, const hf_args *args) {
   hf_call *c = hub->call;
   const char *url = hub->endpoint;
@@ -292,8 +301,7 @@ static const char *path_of(struct hf_hub *hub, const struct hf_route *route, con
     if (!value && name && (!strcmp(name, "revision") || !strcmp(name, "branch"))) value = "main";
     if (!value) return hf_hub_fail(c, HF_EINVAL, "ValueError", "The argument '%s' is missing.", name ? name : ""), NULL;
     /* a repo id is two path segments; anything else that holds "/" is one */
-    const char *quoted =
-        hf_hub_quote(c, value, slashes || !strcmp(name, "repo_id") || !strcmp(name, "from_id") ? "/" : "");
+    const char *quoted = hf_hub_quote(c, value, slashes || is_id(name) ? "/" : "");
     url = url && quoted ? hf_hub_text(c, "%s%s", url, quoted) : NULL;
     p += stop + (p[stop] == '}');
   }
@@ -428,9 +436,8 @@ static hf_status send_route(struct hf_hub *hub, const struct hf_task *row, const
 
 /* Ids of repos are checked before they become part of an address. */
 static hf_status check_ids(hf_call *c, const struct hf_task *row, const hf_args *args) {
-  static const char *const names[] = {"repo_id", "from_id", "to_id"};
-  for (size_t i = 0; i < HF_COUNT(names); i++) {
-    const char *id = param_of(row, names[i]) ? hf_host()->arg_str(args, names[i], 0) : NULL;
+  for (size_t i = 0; i < HF_COUNT(id_names); i++) {
+    const char *id = param_of(row, id_names[i]) ? hf_host()->arg_str(args, id_names[i], 0) : NULL;
     if (id) TRY(hf_hub_check_repo(c, id));
   }
   return HF_OK;

@@ -82,23 +82,50 @@ hf_status hf_hub_shape_date(hf_call *c, const char *text, json_t **out) {
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */
 
-struct field {
-  const char *name, *from, *or_from; /* member of the result, of the answer; used when `from` is false or absent */
-  hf_status (*shape)(hf_call *, const json_t *whole, const json_t *value, json_t **out);
-  bool needed;
-};
+/* "user/name": a member of a member. */
+static const json_t *member_at(const json_t *v, const char *path) {
+  char key[64];
+  while (v) {
+    size_t n = strcspn(path, "/");
+    if (n >= sizeof key) return NULL;
+    memcpy(key, path, n);
+    key[n] = 0;
+    v = json_object_get(v, key);
+    if (!path[n]) break;
+    path += n + 1;
+  }
+  return v;
+}
 
-static hf_status shape_rows(hf_call *c, const struct field *rows, size_t n, const json_t *raw, json_t **out) {
+static hf_status shape_value(hf_call *c, const struct hf_hub_field *f, const json_t *raw, const json_t *v,
+                             json_t **out) {
+  size_t i;
+  json_t *item, *made;
+  if (f->shape) return f->shape(c, raw, v, out);
+  if (f->fields && json_is_array(v)) {
+    *out = json_array();
+    json_array_foreach((json_t *)(uintptr_t)v, i, item) {
+      TRY(hf_hub_shape_fields(c, f->fields, f->field_count, item, &made));
+      if (json_array_append_new(*out, made)) return HF_ENOMEM;
+    }
+    return *out ? HF_OK : HF_ENOMEM;
+  }
+  if (f->fields) return hf_hub_shape_fields(c, f->fields, f->field_count, v, out);
+  *out = hf_hub_without_null(v);
+  return *out ? HF_OK : HF_ENOMEM;
+}
+
+hf_status hf_hub_shape_fields(hf_call *c, const struct hf_hub_field *rows, size_t n, const json_t *raw, json_t **out) {
   if (!json_is_object(raw))
     return hf_hub_fail(
         c, HF_EPROTO, NULL,
         "The Hub's answer holds something that is no object where a description was due; check HF_ENDPOINT.");
   *out = json_object();
   for (size_t i = 0; *out && i < n; i++) {
-    const struct field *f = &rows[i];
-    const json_t *v = json_object_get(raw, f->from ? f->from : f->name);
+    const struct hf_hub_field *f = &rows[i];
+    const json_t *v = member_at(raw, f->from ? f->from : f->name);
     json_t *made = NULL;
-    if (f->or_from && !truthy(v)) v = json_object_get(raw, f->or_from);
+    if (f->or_from && !truthy(v)) v = member_at(raw, f->or_from);
     if (f->or_from && !truthy(v)) v = NULL;
     if (f->needed && !v) {
       json_decref(*out);
@@ -106,8 +133,11 @@ static hf_status shape_rows(hf_call *c, const struct field *rows, size_t n, cons
       return hf_hub_fail(c, HF_EPROTO, NULL, "The Hub's answer lacks \"%s\"; check HF_ENDPOINT.",
                          f->from ? f->from : f->name);
     }
-    if (!v || json_is_null(v)) continue;
-    hf_status st = f->shape ? f->shape(c, raw, v, &made) : (made = hf_hub_without_null(v)) ? HF_OK : HF_ENOMEM;
+    if (!v || json_is_null(v)) {
+      if (f->deflt) json_object_set_new(*out, f->name, json_loads(f->deflt, JSON_DECODE_ANY, NULL));
+      continue;
+    }
+    hf_status st = shape_value(c, f, raw, v, &made);
     if (st != HF_OK) {
       json_decref(*out);
       *out = NULL;
@@ -119,19 +149,19 @@ static hf_status shape_rows(hf_call *c, const struct field *rows, size_t n, cons
   return *out ? HF_OK : HF_ENOMEM;
 }
 
-static hf_status shape_list(hf_call *c, const struct field *rows, size_t n, const json_t *list, json_t **out) {
+static hf_status shape_list(hf_call *c, const struct hf_hub_field *rows, size_t n, const json_t *list, json_t **out) {
   *out = json_array();
   size_t i;
   json_t *item, *made;
   json_array_foreach(list, i, item) {
-    hf_status st = shape_rows(c, rows, n, item, &made);
+    hf_status st = hf_hub_shape_fields(c, rows, n, item, &made);
     if (st != HF_OK) return json_decref(*out), *out = NULL, st;
     json_array_append_new(*out, made);
   }
   return *out ? HF_OK : HF_ENOMEM;
 }
 
-static hf_status date(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
+hf_status hf_hub_field_date(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
   (void)whole;
   const char *s = json_string_value(v);
   return s ? hf_hub_shape_date(c, s, out)
@@ -145,35 +175,35 @@ static hf_status if_true(hf_call *c, const json_t *whole, const json_t *v, json_
   return HF_OK;
 }
 
-static const struct field lfs_rows[] = {{.name = "size", .needed = true},
-                                        {.name = "sha256", .needed = true},
-                                        {.name = "pointer_size", .from = "pointerSize", .needed = true}};
+static const struct hf_hub_field lfs_rows[] = {{.name = "size", .needed = true},
+                                               {.name = "sha256", .needed = true},
+                                               {.name = "pointer_size", .from = "pointerSize", .needed = true}};
 static hf_status sibling_lfs(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
   (void)whole;
-  return truthy(v) ? shape_rows(c, lfs_rows, HF_COUNT(lfs_rows), v, out) : HF_OK;
+  return truthy(v) ? hf_hub_shape_fields(c, lfs_rows, HF_COUNT(lfs_rows), v, out) : HF_OK;
 }
 
-static const struct field sibling_rows[] = {{.name = "rfilename", .needed = true},
-                                            {.name = "size"},
-                                            {.name = "blob_id", .from = "blobId"},
-                                            {.name = "lfs", .shape = sibling_lfs}};
+static const struct hf_hub_field sibling_rows[] = {{.name = "rfilename", .needed = true},
+                                                   {.name = "size"},
+                                                   {.name = "blob_id", .from = "blobId"},
+                                                   {.name = "lfs", .shape = sibling_lfs}};
 static hf_status siblings(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
   (void)whole;
   return shape_list(c, sibling_rows, HF_COUNT(sibling_rows), v, out);
 }
 
-static const struct field transformers_rows[] = {
+static const struct hf_hub_field transformers_rows[] = {
     {.name = "auto_model"}, {.name = "custom_class"}, {.name = "pipeline_tag"}, {.name = "processor"}};
 static hf_status transformers(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
   (void)whole;
-  return shape_rows(c, transformers_rows, HF_COUNT(transformers_rows), v, out);
+  return hf_hub_shape_fields(c, transformers_rows, HF_COUNT(transformers_rows), v, out);
 }
 
-static const struct field safetensors_rows[] = {{.name = "parameters", .needed = true},
-                                                {.name = "total", .needed = true}};
+static const struct hf_hub_field safetensors_rows[] = {{.name = "parameters", .needed = true},
+                                                       {.name = "total", .needed = true}};
 static hf_status safetensors(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
   (void)whole;
-  return truthy(v) ? shape_rows(c, safetensors_rows, HF_COUNT(safetensors_rows), v, out) : HF_OK;
+  return truthy(v) ? hf_hub_shape_fields(c, safetensors_rows, HF_COUNT(safetensors_rows), v, out) : HF_OK;
 }
 
 /* {"data": {..}} or {..} -> an entry; what failed the server's checks is left out. */
@@ -212,14 +242,14 @@ static hf_status evals(hf_call *c, const json_t *whole, const json_t *v, json_t 
 
 /* A list, or an object by provider: always a list. */
 static hf_status providers(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
-  static const struct field rows[] = {{.name = "provider"},
-                                      {.name = "hf_model_id"},
-                                      {.name = "provider_id", .from = "providerId"},
-                                      {.name = "status"},
-                                      {.name = "task"},
-                                      {.name = "adapter"},
-                                      {.name = "adapter_weights_path", .from = "adapterWeightsPath"},
-                                      {.name = "type"}};
+  static const struct hf_hub_field rows[] = {{.name = "provider"},
+                                             {.name = "hf_model_id"},
+                                             {.name = "provider_id", .from = "providerId"},
+                                             {.name = "status"},
+                                             {.name = "task"},
+                                             {.name = "adapter"},
+                                             {.name = "adapter_weights_path", .from = "adapterWeightsPath"},
+                                             {.name = "type"}};
   json_t *list = json_is_array(v) ? json_copy((json_t *)(uintptr_t)v) : json_array(), *item;
   const char *name;
   if (json_is_object(v)) json_object_foreach((json_t *)(uintptr_t)v, name, item) {
@@ -233,7 +263,7 @@ static hf_status providers(hf_call *c, const json_t *whole, const json_t *v, jso
   if (st == HF_OK) json_array_foreach(list, i, item) {
       json_t *copy = json_copy(item), *made = NULL;
       json_object_set(copy, "hf_model_id", json_object_get(whole, "id"));
-      st = shape_rows(c, rows, HF_COUNT(rows), copy, &made);
+      st = hf_hub_shape_fields(c, rows, HF_COUNT(rows), copy, &made);
       json_decref(copy);
       if (st != HF_OK) break;
       json_array_append_new(*out, made);
@@ -244,20 +274,21 @@ static hf_status providers(hf_call *c, const json_t *whole, const json_t *v, jso
 }
 
 static hf_status hot_reloading(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
-  static const struct field rows[] = {{.name = "status"}, {.name = "replica_statuses", .from = "replicaStatuses"}};
+  static const struct hf_hub_field rows[] = {{.name = "status"},
+                                             {.name = "replica_statuses", .from = "replicaStatuses"}};
   (void)whole;
-  TRY(shape_rows(c, rows, HF_COUNT(rows), v, out));
+  TRY(hf_hub_shape_fields(c, rows, HF_COUNT(rows), v, out));
   json_object_set_new(*out, "raw", hf_hub_without_null(v));
   return HF_OK;
 }
 
 static hf_status volumes(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
-  static const struct field rows[] = {{.name = "type"},
-                                      {.name = "source"},
-                                      {.name = "mount_path", .from = "mountPath", .or_from = "mount_path"},
-                                      {.name = "revision"},
-                                      {.name = "read_only", .from = "readOnly"},
-                                      {.name = "path"}};
+  static const struct hf_hub_field rows[] = {{.name = "type"},
+                                             {.name = "source"},
+                                             {.name = "mount_path", .from = "mountPath", .or_from = "mount_path"},
+                                             {.name = "revision"},
+                                             {.name = "read_only", .from = "readOnly"},
+                                             {.name = "path"}};
   (void)whole;
   return shape_list(c, rows, HF_COUNT(rows), v, out);
 }
@@ -269,19 +300,19 @@ static hf_status current(hf_call *c, const json_t *whole, const json_t *v, json_
 }
 
 static hf_status runtime(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
-  static const struct field rows[] = {{.name = "stage"},
-                                      {.name = "hardware", .shape = current},
-                                      {.name = "requested_hardware", .from = "hardware"},
-                                      {.name = "sleep_time", .from = "gcTimeout"},
-                                      {.name = "storage"},
-                                      {.name = "dev_mode", .from = "devMode"},
-                                      {.name = "hot_reloading", .from = "hotReloading", .shape = hot_reloading},
-                                      {.name = "volumes", .shape = volumes}};
+  static const struct hf_hub_field rows[] = {{.name = "stage"},
+                                             {.name = "hardware", .shape = current},
+                                             {.name = "requested_hardware", .from = "hardware"},
+                                             {.name = "sleep_time", .from = "gcTimeout"},
+                                             {.name = "storage"},
+                                             {.name = "dev_mode", .from = "devMode"},
+                                             {.name = "hot_reloading", .from = "hotReloading", .shape = hot_reloading},
+                                             {.name = "volumes", .shape = volumes}};
   (void)whole;
   if (!truthy(v)) return HF_OK;
   json_t *seen = json_copy((json_t *)(uintptr_t)v);
   if (!json_object_get(seen, "devMode")) json_object_set_new(seen, "devMode", json_false());
-  hf_status st = shape_rows(c, rows, HF_COUNT(rows), seen, out);
+  hf_status st = hf_hub_shape_fields(c, rows, HF_COUNT(rows), seen, out);
   json_decref(seen);
   if (st != HF_OK) return st;
   json_t *requested = json_object_get(json_object_get(v, "hardware"), "requested");
@@ -314,9 +345,9 @@ static hf_status space_card(hf_call *c, const json_t *whole, const json_t *v, js
 #define ID \
   { .name = "id", .needed = true }
 #define CREATED \
-  { .name = "created_at", .from = "createdAt", .or_from = "created_at", .shape = date }
+  { .name = "created_at", .from = "createdAt", .or_from = "created_at", .shape = hf_hub_field_date }
 #define MODIFIED \
-  { .name = "last_modified", .from = "lastModified", .or_from = "last_modified", .shape = date }
+  { .name = "last_modified", .from = "lastModified", .or_from = "last_modified", .shape = hf_hub_field_date }
 #define CARD(f) \
   { .name = "card_data", .from = "cardData", .or_from = "card_data", .shape = f }
 #define SIBLINGS \
@@ -328,7 +359,7 @@ static hf_status space_card(hf_call *c, const json_t *whole, const json_t *v, js
 #define STORAGE \
   { .name = "used_storage", .from = "usedStorage" }
 
-static const struct field model_rows[] = {
+static const struct hf_hub_field model_rows[] = {
     ID,
     {.name = "author"},
     {.name = "base_models", .from = "baseModels"},
@@ -362,90 +393,91 @@ static const struct field model_rows[] = {
     TREND,
     STORAGE,
     {.name = "widget_data", .from = "widgetData"}};
-static const struct field dataset_rows[] = {ID,
-                                            {.name = "author"},
-                                            CARD(dataset_card),
-                                            {.name = "citation"},
-                                            CREATED,
-                                            {.name = "description"},
-                                            {.name = "disabled"},
-                                            {.name = "downloads"},
-                                            {.name = "downloads_all_time", .from = "downloadsAllTime"},
-                                            {.name = "gated"},
-                                            MODIFIED,
-                                            {.name = "likes"},
-                                            {.name = "main_size", .from = "mainSize"},
-                                            {.name = "paperswithcode_id"},
-                                            {.name = "private"},
-                                            GROUP,
-                                            {.name = "sha"},
-                                            SIBLINGS,
-                                            {.name = "tags"},
-                                            TREND,
-                                            STORAGE};
-static const struct field space_rows[] = {ID,
-                                          {.name = "author"},
-                                          CARD(space_card),
-                                          CREATED,
-                                          {.name = "datasets"},
-                                          {.name = "disabled"},
-                                          {.name = "gated"},
-                                          {.name = "host"},
-                                          MODIFIED,
-                                          {.name = "likes"},
-                                          {.name = "models"},
-                                          {.name = "private"},
-                                          {.name = "region"},
-                                          GROUP,
-                                          {.name = "runtime", .shape = runtime},
-                                          {.name = "sdk"},
-                                          {.name = "sha"},
-                                          SIBLINGS,
-                                          {.name = "subdomain"},
-                                          {.name = "tags"},
-                                          TREND,
-                                          STORAGE};
-static const struct field kernel_rows[] = {ID,       {.name = "author"}, {.name = "downloads"}, {.name = "gated"},
-                                           MODIFIED, {.name = "likes"},  {.name = "private"},   {.name = "sha"}};
+static const struct hf_hub_field dataset_rows[] = {ID,
+                                                   {.name = "author"},
+                                                   CARD(dataset_card),
+                                                   {.name = "citation"},
+                                                   CREATED,
+                                                   {.name = "description"},
+                                                   {.name = "disabled"},
+                                                   {.name = "downloads"},
+                                                   {.name = "downloads_all_time", .from = "downloadsAllTime"},
+                                                   {.name = "gated"},
+                                                   MODIFIED,
+                                                   {.name = "likes"},
+                                                   {.name = "main_size", .from = "mainSize"},
+                                                   {.name = "paperswithcode_id"},
+                                                   {.name = "private"},
+                                                   GROUP,
+                                                   {.name = "sha"},
+                                                   SIBLINGS,
+                                                   {.name = "tags"},
+                                                   TREND,
+                                                   STORAGE};
+static const struct hf_hub_field space_rows[] = {ID,
+                                                 {.name = "author"},
+                                                 CARD(space_card),
+                                                 CREATED,
+                                                 {.name = "datasets"},
+                                                 {.name = "disabled"},
+                                                 {.name = "gated"},
+                                                 {.name = "host"},
+                                                 MODIFIED,
+                                                 {.name = "likes"},
+                                                 {.name = "models"},
+                                                 {.name = "private"},
+                                                 {.name = "region"},
+                                                 GROUP,
+                                                 {.name = "runtime", .shape = runtime},
+                                                 {.name = "sdk"},
+                                                 {.name = "sha"},
+                                                 SIBLINGS,
+                                                 {.name = "subdomain"},
+                                                 {.name = "tags"},
+                                                 TREND,
+                                                 STORAGE};
+static const struct hf_hub_field kernel_rows[] = {
+    ID,       {.name = "author"}, {.name = "downloads"}, {.name = "gated"},
+    MODIFIED, {.name = "likes"},  {.name = "private"},   {.name = "sha"}};
 
 hf_status hf_hub_shape_info(hf_call *c, const char *type, const json_t *raw, json_t **out) {
   static const struct {
     const char *type;
-    const struct field *rows;
+    const struct hf_hub_field *rows;
     size_t n;
   } classes[] = {{"model", model_rows, HF_COUNT(model_rows)},
                  {"dataset", dataset_rows, HF_COUNT(dataset_rows)},
                  {"space", space_rows, HF_COUNT(space_rows)},
                  {"kernel", kernel_rows, HF_COUNT(kernel_rows)}};
   for (size_t i = 0; i < HF_COUNT(classes); i++)
-    if (!strcmp(classes[i].type, type)) return shape_rows(c, classes[i].rows, classes[i].n, raw, out);
+    if (!strcmp(classes[i].type, type)) return hf_hub_shape_fields(c, classes[i].rows, classes[i].n, raw, out);
   return hf_hub_check_type(c, type);
 }
 
 /* ---- files, folders and commits of a repo --------------------------------------------------------------------------------- */
 
-static const struct field entry_lfs_rows[] = {{.name = "size", .needed = true},
-                                              {.name = "sha256", .from = "oid", .needed = true},
-                                              {.name = "pointer_size", .from = "pointerSize", .needed = true}};
+static const struct hf_hub_field entry_lfs_rows[] = {{.name = "size", .needed = true},
+                                                     {.name = "sha256", .from = "oid", .needed = true},
+                                                     {.name = "pointer_size", .from = "pointerSize", .needed = true}};
 static hf_status entry_lfs(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
   (void)whole;
-  return shape_rows(c, entry_lfs_rows, HF_COUNT(entry_lfs_rows), v, out);
+  return hf_hub_shape_fields(c, entry_lfs_rows, HF_COUNT(entry_lfs_rows), v, out);
 }
 
-static const struct field last_commit_rows[] = {
-    {.name = "oid", .from = "id"}, {.name = "title"}, {.name = "date", .shape = date}};
+static const struct hf_hub_field last_commit_rows[] = {
+    {.name = "oid", .from = "id"}, {.name = "title"}, {.name = "date", .shape = hf_hub_field_date}};
 static hf_status last_commit(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
   (void)whole;
-  return shape_rows(c, last_commit_rows, HF_COUNT(last_commit_rows), v, out);
+  return hf_hub_shape_fields(c, last_commit_rows, HF_COUNT(last_commit_rows), v, out);
 }
 
 static hf_status security(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
-  static const struct field rows[] = {{.name = "status", .needed = true},
-                                      {.name = "av_scan", .from = "avScan"},
-                                      {.name = "pickle_import_scan", .from = "pickleImportScan"}};
+  static const struct hf_hub_field rows[] = {{.name = "status", .needed = true},
+                                             {.name = "av_scan", .from = "avScan"},
+                                             {.name = "pickle_import_scan", .from = "pickleImportScan"}};
   json_t *rest = NULL;
   (void)whole;
-  TRY(shape_rows(c, rows, HF_COUNT(rows), v, &rest));
+  TRY(hf_hub_shape_fields(c, rows, HF_COUNT(rows), v, &rest));
   const char *status = hf_hub_get(rest, "status");
   *out = json_object();
   json_object_set_new(*out, "safe", json_boolean(status && !strcmp(status, "safe")));
@@ -454,7 +486,7 @@ static hf_status security(hf_call *c, const json_t *whole, const json_t *v, json
   return HF_OK;
 }
 
-static const struct field file_rows[] = {
+static const struct hf_hub_field file_rows[] = {
     {.name = "path", .needed = true},
     {.name = "size", .needed = true},
     {.name = "blob_id", .from = "oid", .needed = true},
@@ -462,15 +494,15 @@ static const struct field file_rows[] = {
     {.name = "xet_hash", .from = "xetHash"},
     {.name = "last_commit", .from = "lastCommit", .or_from = "last_commit", .shape = last_commit},
     {.name = "security", .from = "securityFileStatus", .shape = security}};
-static const struct field folder_rows[] = {
+static const struct hf_hub_field folder_rows[] = {
     {.name = "path", .needed = true},
     {.name = "tree_id", .from = "oid", .needed = true},
     {.name = "last_commit", .from = "lastCommit", .or_from = "last_commit", .shape = last_commit}};
 
 hf_status hf_hub_shape_entry(hf_call *c, const json_t *raw, json_t **out) {
   const char *type = hf_hub_get(raw, "type");
-  if (type && !strcmp(type, "file")) return shape_rows(c, file_rows, HF_COUNT(file_rows), raw, out);
-  return shape_rows(c, folder_rows, HF_COUNT(folder_rows), raw, out);
+  if (type && !strcmp(type, "file")) return hf_hub_shape_fields(c, file_rows, HF_COUNT(file_rows), raw, out);
+  return hf_hub_shape_fields(c, folder_rows, HF_COUNT(folder_rows), raw, out);
 }
 
 static hf_status authors(hf_call *c, const json_t *whole, const json_t *v, json_t **out) {
@@ -494,12 +526,13 @@ static hf_status formatted_message(hf_call *c, const json_t *whole, const json_t
 }
 
 hf_status hf_hub_shape_commit(hf_call *c, const json_t *raw, json_t **out) {
-  static const struct field rows[] = {{.name = "commit_id", .from = "id", .needed = true},
-                                      {.name = "authors", .shape = authors},
-                                      {.name = "created_at", .from = "date", .shape = date},
-                                      {.name = "title"},
-                                      {.name = "message"},
-                                      {.name = "formatted_title", .from = "formatted", .shape = formatted_title},
-                                      {.name = "formatted_message", .from = "formatted", .shape = formatted_message}};
-  return shape_rows(c, rows, HF_COUNT(rows), raw, out);
+  static const struct hf_hub_field rows[] = {
+      {.name = "commit_id", .from = "id", .needed = true},
+      {.name = "authors", .shape = authors},
+      {.name = "created_at", .from = "date", .shape = hf_hub_field_date},
+      {.name = "title"},
+      {.name = "message"},
+      {.name = "formatted_title", .from = "formatted", .shape = formatted_title},
+      {.name = "formatted_message", .from = "formatted", .shape = formatted_message}};
+  return hf_hub_shape_fields(c, rows, HF_COUNT(rows), raw, out);
 }

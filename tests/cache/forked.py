@@ -1,14 +1,20 @@
 """Runs the reference client's command lines without starting Python for each: imports it once, then forks per line.
 
-Started with the reference's own interpreter; reads {"argv", "cwd", "stdin"} a line, answers {"code", "out", "err"}.
+Started with the reference's own interpreter; reads {"argv", "cwd", "stdin"} a line, answers {"code", "out", "err"}. With --fresh
+only what the client itself imports is there beforehand: rows have an "env" too, which the client reads when it is imported.
 """
 import json
 import os
 import sys
 import tempfile
 
-from huggingface_hub.cli.hf import main
-import huggingface_hub.cli.cache  # noqa: F401
+FRESH = "--fresh" in sys.argv
+if FRESH:
+    import click, filelock, httpx2, packaging.version, tqdm.auto, truststore, typing_extensions, yaml  # noqa: E401, F401
+    import asyncio, concurrent.futures, importlib.metadata, shlex, shutil, subprocess, urllib.parse, uuid  # noqa: E401, F401
+else:
+    from huggingface_hub.cli.hf import main
+    import huggingface_hub.cli.cache  # noqa: F401
 
 
 def child(row, out, err):
@@ -19,10 +25,16 @@ def child(row, out, err):
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     os.chdir(row["cwd"])
-    sys.argv = ["hf", *row["argv"]]
+    sys.argv = [row.get("program", "hf"), *row["argv"]]
     code = 0
     try:
-        main()
+        if FRESH:
+            os.environ.clear()
+            os.environ.update(row["env"])
+            from huggingface_hub.cli.hf import main as start
+        else:
+            start = main
+        start()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:

@@ -33,7 +33,7 @@ struct hf_param {
   const char *help;       /* one sentence */
   const char *value_name; /* shown in help: "REPO_ID", "INTEGER"; NULL: from the type */
   const char *deflt;      /* default as text, NULL: none; in parentheses, "(model)": shown in help, but not a value */
-  const char *choices;    /* comma separated; for HF_P_STR suggestions only, for HF_P_CHOICE the whole set */
+  const char *choices;    /* comma separated; for HF_P_STR suggestions only, for HF_P_CHOICE the whole set; HF_P_INT: "1..", the least */
   const char *env;        /* environment variable asked when the option is absent, NULL: none */
   uint32_t type, flags;   /* HF_P_*, HF_PF_* */
   const char *since;      /* version of the reference client that brought it, NULL: always there */
