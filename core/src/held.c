@@ -2,6 +2,7 @@
  * store has: repos, refs, listings of commits, blobs.
  * A revision is known here by a ref only, and its files by the listing of its commit. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "store.h"
 
@@ -243,6 +244,15 @@ static hf_status drop_repo(hf_call *c, hf_store *s, const struct hf_held *row) {
   return st;
 }
 
+/* Bytes of a whole repo go only with the revisions that show them. */
+static bool with_revisions(const struct hf_held *rows, uint32_t n, const struct hf_repo *repo) {
+  for (uint32_t i = 0; i < n; i++)
+    if (rows[i].what == HF_HELD_REVISION && !strcmp(rows[i].repo.type, repo->type) &&
+        !strcmp(rows[i].repo.id, repo->id))
+      return true;
+  return false;
+}
+
 hf_status hf_held_expunge(hf_call *c, hf_store *s, const struct hf_held *rows, uint32_t n) {
   for (uint32_t i = 0; i < n; i++)
     if (rows[i].what == HF_HELD_FILE)
@@ -250,7 +260,7 @@ hf_status hf_held_expunge(hf_call *c, hf_store *s, const struct hf_held *rows, u
   for (uint32_t i = 0; i < n; i++)
     if (rows[i].what == HF_HELD_REVISION) TRY(drop_revision(c, s, &rows[i]));
   for (uint32_t i = 0; i < n; i++)
-    if (rows[i].what == HF_HELD_REPO) TRY(drop_repo(c, s, &rows[i]));
+    if (rows[i].what == HF_HELD_REPO && with_revisions(rows, n, &rows[i].repo)) TRY(drop_repo(c, s, &rows[i]));
   for (uint32_t i = 0; i < n; i++)
     if (rows[i].what == HF_HELD_PARTIAL)
       TRY(gone_is_fine(c, hf_store_blob_remove(c, s, &(struct hf_key){rows[i].repo, rows[i].path})));

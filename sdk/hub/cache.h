@@ -71,6 +71,8 @@ struct hf_cache_choice {
 hf_status hf_cache_choose(struct hf_cache *, const char *const *targets, uint32_t count, struct hf_cache_choice *);
 /* Revisions without a ref. */
 hf_status hf_cache_choose_detached(struct hf_cache *, struct hf_cache_choice *);
+/* What interrupted removals have left of repos that are named and have no revision any more. */
+hf_status hf_cache_sweep(struct hf_cache *, hf_store *, const char *const *targets, uint32_t count);
 /* Removes what is chosen; leftovers: unfinished files and shared bytes without users too. */
 hf_status hf_cache_remove(struct hf_cache *, hf_store *, bool leftovers);
 

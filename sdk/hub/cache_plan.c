@@ -235,10 +235,51 @@ static bool steps_of_repo(struct hf_cache *k, struct hf_cache_repo *r, struct st
   return ok;
 }
 
+/* "model/ns/name" or "hf://..": a repo that is named whole. */
+static bool names_repo(hf_call *c, const char *target, struct hf_repo *out) {
+  static const char *const types[] = {"model", "dataset", "space", "kernel"};
+  struct hf_hub_uri u;
+  if (!strncmp(target, "hf://", 5)) {
+    if (hf_hub_parse_uri(c, target, &u) != HF_OK) return hf_host()->clear(c), false;
+    *out = (struct hf_repo){u.type, u.id};
+    return !*u.path && !u.revision && strcmp(u.type, "bucket") != 0;
+  }
+  for (size_t i = 0; i < HF_COUNT(types); i++) {
+    size_t n = strlen(types[i]);
+    if (strncasecmp(target, types[i], n) != 0 || target[n] != '/') continue;
+    *out = (struct hf_repo){types[i], target + n + 1};
+    const char *problem = hf_hub_repo_problem(c, out->id);
+    return !problem;
+  }
+  return false;
+}
+
+hf_status hf_cache_sweep(struct hf_cache *k, hf_store *store, const char *const *targets, uint32_t count) {
+  hf_call *c = k->call;
+  struct hf_held *rows = hf_host()->arena(c, ((size_t)count + 1) * sizeof *rows);
+  uint32_t n = 0;
+  if (!rows) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory while removing from the cache.");
+  for (uint32_t i = 0; i < count; i++) {
+    const char *word = stripped(c, targets[i]);
+    struct hf_repo repo;
+    if (!word) return HF_ENOMEM;
+    if (!names_repo(c, word, &repo)) continue;
+    const char *id = hf_hub_text(c, "%s/%s", repo.type, repo.id);
+    if (!id) return HF_ENOMEM;
+    struct hf_cache_repo *there = repo_named(k, id);
+    if (!there || !there->count)
+      rows[n++] = (struct hf_held){.struct_size = sizeof *rows, .what = HF_HELD_REPO, .repo = repo};
+  }
+  return n ? hf_store_expunge(c, store, rows, n) : HF_OK;
+}
+
 hf_status hf_cache_remove(struct hf_cache *k, hf_store *store, bool leftovers) {
   struct steps s = {0};
   bool ok = true;
   for (uint32_t i = 0; ok && i < k->repo_count; i++) ok = steps_of_repo(k, &k->repos[i], &s);
+  for (uint32_t i = 0; ok && leftovers && i < k->repo_count; i++)
+    if (k->repos[i].chosen < k->repos[i].count)
+      ok = step(&s, (struct hf_held){.what = HF_HELD_REPO, .repo = k->repos[i].repo});
   for (uint32_t i = 0; ok && leftovers && i < k->partial_count; i++)
     if (!(k->partials[i].flags & HF_HF_LIVE))
       ok =

@@ -112,6 +112,7 @@ static hf_status rm(hf_out *out, const hf_args *args, struct hf_cache *k, hf_sto
   for (uint32_t i = 0; missing && i < p.missing_count; i++)
     missing = hf_hub_text(c, "%s\n  - %s", missing, p.missing[i]);
   if (p.missing_count) TRY(say(out, c, HF_OUT_WARNING, missing));
+  if (!p.label_count && flag(args, "yes") && !flag(args, "dry_run")) TRY(hf_cache_sweep(k, store, targets, n));
   if (p.label_count) return rm_files(out, args, k, store, &p);
   if (!p.revisions) return say(out, c, HF_OUT_TEXT, "Nothing to delete.");
   return rm_revisions(out, args, k, store, &p);
@@ -131,7 +132,9 @@ static hf_status prune(hf_out *out, const hf_args *args, struct hf_cache *k, hf_
     partials++;
     freed += k->partials[i].size;
   }
-  if (!p.revisions && !partials && !k->unused_count)
+  bool nothing = !p.revisions && !partials && !k->unused_count;
+  if (nothing && flag(args, "yes") && !flag(args, "dry_run")) TRY(hf_cache_remove(k, store, true));
+  if (nothing)
     return say(out, c, HF_OUT_TEXT,
                "No unreferenced revisions, incomplete downloads or shared blobs found. Nothing to prune.");
   if (p.revisions) parts[n++] = hf_hub_text(c, "%u unreferenced revision(s)", p.revisions);
@@ -154,6 +157,13 @@ static hf_status prune(hf_out *out, const hf_args *args, struct hf_cache *k, hf_
                         (int)partials, "shared_blobs_deleted", (int)k->unused_count, "freed", size));
 }
 
+/* A repo that is broken is left out, as the reference leaves it out; one that could not be read is told of. */
+static hf_status tell_unread(hf_out *out, const struct hf_cache *k) {
+  for (uint32_t i = 0; i < k->problem_count; i++)
+    if (strstr(k->problems[i], " cannot be read: ")) TRY(say(out, k->call, HF_OUT_WARNING, k->problems[i]));
+  return HF_OK;
+}
+
 static hf_status run(hf_call *c, const hf_args *args, hf_out *out,
                      hf_status (*fn)(hf_out *, const hf_args *, struct hf_cache *, hf_store *)) {
   struct hf_cache k;
@@ -161,7 +171,8 @@ static hf_status run(hf_call *c, const hf_args *args, hf_out *out,
   TRY(hf_cache_store(c, hf_host()->arg_str(args, "cache_dir", 0), &store));
   hf_status st = hf_cache_read(c, store, NULL, HF_SCAN_FILES, &k);
   if (st == HF_OK) {
-    st = fn(out, args, &k, store);
+    st = tell_unread(out, &k);
+    if (st == HF_OK) st = fn(out, args, &k, store);
     hf_cache_free(&k);
   }
   hf_store_close(store);

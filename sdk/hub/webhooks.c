@@ -149,13 +149,13 @@ static hf_status run_update(hf_call *c, void *state, const hf_args *args, hf_out
     .choices = "repo,discussion", .type = HF_P_CHOICE, .flags = HF_PF_REPEAT                                   \
   }
 #define SECRET \
-  { .name = "secret", .help = "Secret that signs what is sent.", .type = HF_P_STR }
+  { .name = "secret", .help = "Secret that signs what is sent.", .type = HF_P_STR, .flags = HF_PF_SECRET }
 #define SECRETS                                                                                                      \
   {.name = "secrets",                                                                                                \
    .spellings = "=-s,--secrets",                                                                                     \
    .help = "Secret variable of the job: NAME takes the value from your environment, NAME=VALUE shows it to others.", \
    .type = HF_P_STR,                                                                                                 \
-   .flags = HF_PF_REPEAT,                                                                                            \
+   .flags = HF_PF_REPEAT | HF_PF_SECRET,                                                                                            \
    .since = "2.x"},                                                                                                  \
   {                                                                                                                  \
     .name = "secrets_file", .help = "File of secret variables, `-` for stdin.", .type = HF_P_STR, .since = "2.x"     \

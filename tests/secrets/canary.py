@@ -29,8 +29,9 @@ options.bin = options.bin.resolve()
 TOKEN = "hf_" + secrets.token_hex(17)
 SIGNATURE = secrets.token_hex(20)  # of a signed address: as good as a token
 PASSWORD = secrets.token_hex(12)   # of a proxy
+VALUE = secrets.token_hex(16)      # of a secret variable
 SHAPES = {"token": [TOKEN, base64.b64encode(TOKEN.encode()).decode().rstrip("="), TOKEN[3:20], urllib.parse.quote(TOKEN[::-1])],
-          "signature": [SIGNATURE], "password": [PASSWORD, base64.b64encode(f"user:{PASSWORD}".encode()).decode().rstrip("=")]}
+          "signature": [SIGNATURE], "secret": [VALUE], "password": [PASSWORD, base64.b64encode(f"user:{PASSWORD}".encode()).decode().rstrip("=")]}
 problems, looked = [], 0
 work = pathlib.Path(tempfile.mkdtemp(prefix="hf-canary-"))
 
@@ -106,6 +107,38 @@ with Mock() as hub, Mock() as other:
             look(f"{name}: stdout", r.out)
             look(f"{name}: stderr", r.err)
             look_at_files(name, home, allowed)
+
+    # commands that change something, with secrets of their own: typed, from a file, from the environment
+    for situation in ("fine", "echo 400", "echo 403"):
+        hub.set([(r"/(repos/create|secrets|webhooks)", Answer(body=b'{"url":"http://x/a/b","webhook":{"id":"w"}}')), (r"/collections", Answer(body=b'{"slug":"a/b"}')), *ROUTES[situation]]
+                if situation == "fine" else ROUTES[situation])
+        for k, command in enumerate((["repos", "create", "a/b", "--type", "space", "--sdk", "static", "-s", f"K={VALUE}"], ["spaces", "secrets", "add", "a/b", "-s", f"K={VALUE}"],
+                                     ["spaces", "secrets", "add", "a/b", "--secrets-file", "secrets.env"], ["spaces", "secrets", "add", "a/b", "-s", "KEPT"],
+                                     ["webhooks", "create", "--watch", "model:a/b", "--url", "http://x", "--secret", VALUE], ["webhooks", "create", "--watch", "model:a/b", "--job-id", "j", "-s", f"K={VALUE}"],
+                                     ["repos", "delete", "a/b", "-y"], ["discussions", "create", "a/b", "--title", "t"], ["collections", "create", "t"], ["repos", "tag", "list", "a/b"], ["cache", "prune", "-y"],
+                                     ["auth", "login", "--token", TOKEN], ["auth", "list"], ["auth", "switch", "--token-name", "x"], ["auth", "logout"])):
+            number += 1
+            home = work / f"write{number}"
+            (home / "hf").mkdir(parents=True)
+            note = home / "secrets.env"
+            note.write_text(f"K={VALUE}\n")
+            note.chmod(0o600)
+            env = environment(home, hub.url, HF_TRACE=str(home / "trace.jsonl"), HF_TRIES="1", TMPDIR=str(home), KEPT=VALUE, **LOUD)
+            allowed = [note, home / "hf/token", home / "hf/stored_tokens"]
+            if command[0] != "auth":
+                env["HF_TOKEN"] = TOKEN
+            elif k % 2:
+                (home / "hf/stored_tokens").write_text(f"[x]\nhf_token = {TOKEN}\n\n")
+            name = f"{situation}: {' '.join(command)}".replace(VALUE, "(secret)").replace(TOKEN, "(token)")
+            r = run([options.bin / "hf", *(str(note) if w == "secrets.env" else w for w in command)], env, timeout=40)
+            if r.code not in (0, 1, 2):
+                problems.append(f"{name}: exit {r.code}")
+            look(f"{name}: stdout", r.out)
+            look(f"{name}: stderr", r.err)
+            look_at_files(name, home, allowed)
+            for path in allowed[1:]:
+                if path.exists() and path.name == "token" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+                    problems.append(f"{name}: {path.name} may be read by others")
 
     # a proxy with a password, which fails
     home = work / "proxy"

@@ -197,8 +197,8 @@ struct hf_storage {
 
   /* Since 1.1, HF_ST_LIST; without them the core makes do with repo_each, ref_each, tree_get, blob_each and the removing
    * functions. scan: HF_PUT_HELD for everything there is (repo NULL: all), without writing; HF_ENOTFOUND: there is no store
-   * yet. expunge: removes rows of scan: FILE; REPO with the REVISION rows behind it: everything of the repo, unless more
-   * revisions came meanwhile; REVISION with its refs; PARTIAL; SHARED when nobody needs it. Order: what shows bytes before
+   * yet. expunge: removes rows of scan: FILE; REPO with the REVISION rows behind it: everything of the repo, unless there
+   * are more revisions: then also the bytes that nothing shows; REVISION with its refs; PARTIAL; SHARED when nobody needs it. Order: what shows bytes before
    * the bytes. Bytes that anything else still shows, or that a running ingest holds, stay. What is gone already is fine. */
   hf_status (*scan)(hf_call *, void *store, const struct hf_repo *, uint32_t flags, hf_slot *);
   hf_status (*expunge)(hf_call *, void *store, struct hf_table rows /* struct hf_held */);

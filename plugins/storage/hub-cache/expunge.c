@@ -23,9 +23,11 @@ struct target { /* what is to go of one repo */
   struct names commits, blobs; /* blobs: that something going showed */
   struct names hashes;         /* of the shared store, that lost a user */
   bool whole;
+  int failed; /* errno of the first thing that should have gone and did not */
 };
 
-static void could_not(const struct target *t, const char *what, const char *name, int err) {
+static void could_not(struct target *t, const char *what, const char *name, int err) {
+  if (!t->failed) t->failed = err;
   H->log(t->c, HF_LOG_WARNING, "Couldn't delete %s: %s/%s/%s: %s", what, t->hub->root->path, t->folder, name,
          err == ELOOP ? "it lies behind a link" : strerror(err));
 }
@@ -122,6 +124,7 @@ static void drop_batch(struct target *t, int fd, char *const *names, size_t n, s
       drop_blob(t, fd, names[i]);
   }
   for (size_t i = 0; i < n; i++) unlock_key(t, &locks[i]);
+  if (!known && !t->failed) t->failed = errno ? errno : EIO;
   if (!known)
     H->log(t->c, HF_LOG_WARNING, "Kept blobs in %s/%s: its snapshots cannot be read", t->hub->root->path, t->folder);
 }
@@ -130,6 +133,7 @@ static hf_status drop_blobs(struct target *t, const struct names *names) {
   struct shown shown = {0};
   struct hf_dir *d = names->count ? folder_of(t, "blobs") : NULL;
   hf_status st = HF_OK;
+  if (!d && names->count && errno != ENOENT) could_not(t, "blobs", "blobs", errno);
   if (!d) return HF_OK;
   char locks[HF_NAME_ROOM + 8];
   struct stat is;
@@ -176,7 +180,10 @@ static void drop_snapshots(struct target *t) {
     return;
   }
   for (size_t i = 0; i < t->commits.count; i++) {
-    hub_shown_by(t->hub, t->folder, t->commits.all[i], &t->blobs);
+    if (!hub_shown_by(t->hub, t->folder, t->commits.all[i], &t->blobs)) {
+      could_not(t, "snapshot", t->commits.all[i], errno ? errno : EIO); /* its blobs would be left behind */
+      continue;
+    }
     int err = drop(d->fd, t->commits.all[i]);
     if (err) could_not(t, "snapshot", t->commits.all[i], err);
   }
@@ -196,13 +203,19 @@ static bool see_ref(void *arg, const char *name, unsigned char type) {
   struct stat st;
   if (type == DT_DIR && r->depth < REF_DEPTH) {
     struct refs in = {r->t, openat(r->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r->depth + 1};
-    if (in.fd < 0) return true;
-    hf_dir_each(in.fd, see_ref, &in);
+    if (in.fd < 0) {
+      if (errno != ENOENT) could_not(r->t, "ref", name, errno);
+      return true;
+    }
+    int err = hf_dir_each(in.fd, see_ref, &in);
+    if (err) could_not(r->t, "ref", name, err);
     close(in.fd);
     return true;
   }
   int fd = openat(r->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  ssize_t n = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read(fd, text, sizeof text - 1) : 0;
+  bool known = fd >= 0 ? fstat(fd, &st) == 0 : errno == ENOENT || errno == ELOOP || errno == ENXIO;
+  ssize_t n = known && fd >= 0 && S_ISREG(st.st_mode) ? read(fd, text, sizeof text - 1) : 0;
+  if (!known || n < 0) could_not(r->t, "ref", name, errno);
   if (fd >= 0) close(fd);
   text[n > 0 ? n : 0] = 0;
   for (size_t i = 0; n > 0 && i < r->t->commits.count; i++) {
@@ -215,8 +228,10 @@ static bool see_ref(void *arg, const char *name, unsigned char type) {
 
 static void drop_refs(struct target *t) {
   struct hf_dir *d = folder_of(t, "refs");
+  if (!d && errno != ENOENT && errno != ENOTDIR) could_not(t, "ref", "refs", errno);
   if (!d) return;
-  hf_dir_each(d->fd, see_ref, &(struct refs){t, d->fd, 0});
+  int err = hf_dir_each(d->fd, see_ref, &(struct refs){t, d->fd, 0});
+  if (err) could_not(t, "ref", "refs", err);
   hf_dir_put(t->hub->root, d);
 }
 
@@ -254,6 +269,13 @@ static bool see_any(void *arg, const char *name, unsigned char type) {
   return true;
 }
 
+static bool see_finished(void *arg, const char *name, unsigned char type) {
+  size_t n = strlen(name);
+  (void)type;
+  if (n < 11 || strcmp(name + n - 11, ".incomplete") != 0) hub_names_add(arg, name);
+  return true;
+}
+
 static bool see_desktop_file(void *arg, const char *name, unsigned char type) {
   if (type != DT_DIR && scan_ignored(name)) unlinkat(*(int *)arg, name, 0);
   return true;
@@ -273,37 +295,60 @@ static bool see_rest(void *arg, const char *name, unsigned char type) {
   return true;
 }
 
-/* Every revision that was listed is gone. Whatever else there is goes too, unless a revision or a download came meanwhile. */
+/* Every name in blobs/; bytes that are still being written are not for us here. */
+static void all_blobs(struct target *t, bool unfinished, struct names *all) {
+  struct hf_dir *d = folder_of(t, "blobs");
+  if (!d && errno != ENOENT && errno != ENOTDIR) could_not(t, "blobs", "blobs", errno);
+  int err = d ? hf_dir_each(d->fd, unfinished ? see_any : see_finished, all) : 0;
+  if (err) could_not(t, "blobs", "blobs", err);
+  hf_dir_put(t->hub->root, d);
+}
+
+static void drop_folder(struct target *t, int fd, const char *name) {
+  if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST) return;
+  int err = errno == ENOTDIR ? drop(fd, name) : errno;
+  if (err) could_not(t, "repo", name, err);
+}
+
+/* Every revision that was listed is gone. Whatever else there is goes too, unless a revision or a download came meanwhile:
+ * then only the bytes that nothing shows. */
 static hf_status drop_rest(struct target *t) {
   struct names all = {0};
+  struct stat st;
   struct hf_dir *top = folder_of(t, "");
+  if (!top && errno != ENOENT) could_not(t, "repo", "", errno);
   if (!top) return HF_OK;
   struct hf_dir *d = folder_of(t, "snapshots");
   if (d) hf_dir_each(d->fd, see_desktop_file, &d->fd);
   hf_dir_put(t->hub->root, d);
-  bool empty = unlinkat(top->fd, "snapshots", AT_REMOVEDIR) == 0 || errno == ENOENT ||
-               (errno == ENOTDIR && drop(top->fd, "snapshots") == 0);
-  d = folder_of(t, "blobs");
-  if (d && empty) hf_dir_each(d->fd, see_any, &all);
-  hf_dir_put(t->hub->root, d);
-  hf_status st = drop_blobs(t, empty ? &all : &t->blobs);
-  if (st == HF_OK && empty) {
-    hf_dir_each(top->fd, see_rest, &(struct rest){t, top->fd});
-    if (unlinkat(top->fd, "blobs", AT_REMOVEDIR) != 0 && errno == ENOTDIR) drop(top->fd, "blobs");
+  drop_folder(t, top->fd, "snapshots");
+  bool empty = fstatat(top->fd, "snapshots", &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+  all_blobs(t, empty, &all);
+  hf_status status =
+      all.failed ? H->failf(t->c, HF_ENOMEM, "Out of memory while removing a repo.") : drop_blobs(t, &all);
+  if (status == HF_OK && empty) {
+    int err = hf_dir_each(top->fd, see_rest, &(struct rest){t, top->fd});
+    if (err) could_not(t, "repo", "", err);
+    drop_folder(t, top->fd, "blobs");
     struct hf_dir *root = hf_dir_get(t->hub->root, "", false);
-    if (root) unlinkat(root->fd, t->folder, AT_REMOVEDIR);
+    if (root)
+      drop_folder(t, root->fd, t->folder);
+    else
+      could_not(t, "repo", "", errno);
     hf_dir_put(t->hub->root, root);
   }
   hf_dir_put(t->hub->root, top);
   hub_names_free(&all);
-  return st;
+  return status;
 }
 
 static hf_status drop_revisions(struct target *t) {
   struct stat st;
   struct hf_dir *root = hf_dir_get(t->hub->root, "", false);
+  if (!root && errno != ENOENT) could_not(t, "repo", "", errno);
   if (!root) return HF_OK;
   bool there = fstatat(root->fd, t->folder, &st, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!there && errno != ENOENT) could_not(t, "repo", "", errno);
   bool folder = there && S_ISDIR(st.st_mode);
   if (there && !folder && t->whole) { /* a link to a repo elsewhere: the link goes */
     int err = drop(root->fd, t->folder);
@@ -314,8 +359,9 @@ static hf_status drop_revisions(struct target *t) {
   hf_dir_put(t->hub->root, root);
   if (!folder) return HF_OK;
   bool whole = t->whole && !any_download(t);
+  drop_refs(t); /* first: a ref without its snapshot is a broken cache */
   drop_snapshots(t);
-  drop_refs(t);
+  drop_refs(t); /* what came back meanwhile */
   hub_names_sort(&t->blobs);
   return whole ? drop_rest(t) : drop_blobs(t, &t->blobs);
 }
@@ -345,6 +391,14 @@ static const struct hf_held *row_at(struct hf_table t, uint32_t i) {
 
 static bool of_repo(const struct hf_held *h) {
   return h->what == HF_HELD_REPO || h->what == HF_HELD_REVISION || h->what == HF_HELD_FILE;
+}
+
+/* Whoever asked is told what is still there, and why. */
+static hf_status judged(struct target *t, hf_status st) {
+  if (st != HF_OK || !t->failed) return st;
+  hf_status code = t->failed == ENOMEM ? HF_ENOMEM : HF_EIO;
+  return H->failf(t->c, code, "Not everything could be removed from %s/%s: %s. Mend that and run it again.",
+                  t->hub->root->path, t->folder, t->failed == ELOOP ? "it lies behind a link" : strerror(t->failed));
 }
 
 static void end(struct target *t) {
@@ -380,6 +434,7 @@ static hf_status expunge_repo(hf_call *c, struct hub *hub, struct hf_table rows,
     hf_status blobs = drop_blobs(&t, &t.blobs);
     if (st == HF_OK) st = blobs;
   }
+  st = judged(&t, st);
   hub_names_sort(&t.hashes);
   end(&t);
   return st;
@@ -408,26 +463,33 @@ static hf_status expunge_partial(hf_call *c, struct hub *hub, const char *path) 
     return H->failf(c, HF_EINVAL, "This is no unfinished file of the cache: %s.", path);
   struct names one = {0};
   hub_names_add(&one, key);
-  hf_status st = drop_blobs(&t, &one);
+  hf_status st = judged(&t, drop_blobs(&t, &one));
   hub_names_free(&one);
   return st;
 }
 
 hf_status hub_expunge(hf_call *c, void *store, struct hf_table rows) {
   struct hub *hub = store;
+  struct hf_error first = {0};
+  hf_status st = HF_OK;
   for (uint32_t i = 0, stop; i < rows.count; i = stop) {
     const struct hf_held *h = row_at(rows, i);
+    hf_status one = HF_OK;
     stop = i + 1;
     TRY(H->check(c));
     if (of_repo(h)) {
       while (stop < rows.count && of_repo(row_at(rows, stop)) && same_repo(&row_at(rows, stop)->repo, &h->repo)) stop++;
-      TRY(expunge_repo(c, hub, rows, i, stop));
+      one = expunge_repo(c, hub, rows, i, stop);
     } else if (h->what == HF_HELD_PARTIAL) {
-      TRY(expunge_partial(c, hub, h->path));
+      one = expunge_partial(c, hub, h->path);
     } else if (h->what == HF_HELD_SHARED && h->shared && hf_hex_is(h->shared, 64)) {
       hub_shared_sweep(c, hub, h->shared);
     }
+    if (one == HF_OK) continue;
+    if (st == HF_OK && H->error(c)) first = *H->error(c), first.message = H->intern(c, first.message, SIZE_MAX);
+    if (st == HF_OK) st = one;
+    H->clear(c); /* the others go all the same */
   }
   hf_root_forget(hub->root); /* folders that were held open are gone */
-  return HF_OK;
+  return st == HF_OK ? HF_OK : first.message ? H->failf(c, st, "%s", first.message) : st;
 }

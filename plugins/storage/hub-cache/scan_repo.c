@@ -110,9 +110,10 @@ static bool see_ref(void *arg, const char *name, unsigned char type) {
   }
   if (scan_ignored(name)) return true;
   int fd = openat(w->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
+  bool known = fd >= 0 && fstat(fd, &st) == 0;
+  if (!known || S_ISDIR(st.st_mode)) {
     if (fd >= 0) close(fd);
-    return fd >= 0 || leave_out(r, "Ref cannot be read: %s/%s/%s", r->hub->root->path, r->folder, w->rel);
+    return known || leave_out(r, "Ref cannot be read: %s/%s/%s", r->hub->root->path, r->folder, w->rel);
   }
   char text[REF_BYTES];
   ssize_t n = S_ISREG(st.st_mode) ? read(fd, text, sizeof text) : 0;
@@ -145,7 +146,10 @@ static bool below(struct walk *w, bool (*see)(void *, const char *, unsigned cha
                        .blobs_fd = w->blobs_fd,
                        .revision = w->revision};
     memcpy(sub.rel + n, "/", 2);
-    if (sub.fd < 0) continue;
+    if (sub.fd < 0) { /* what is not seen would count as not there, and be pruned */
+      ok = errno == ENOENT || leave_out(r, "Folder cannot be read: %s/%s/%s", r->hub->root->path, r->folder, in.rel);
+      continue;
+    }
     ok = below(&sub, see);
     close(sub.fd);
   }
@@ -156,12 +160,14 @@ static bool below(struct walk *w, bool (*see)(void *, const char *, unsigned cha
 static bool scan_refs(struct scan_repo *r, int top) {
   struct stat st;
   char rel[HF_PATH_ROOM] = "refs/";
-  if (fstatat(top, "refs", &st, 0) != 0) return true;
+  if (fstatat(top, "refs", &st, 0) != 0)
+    return errno == ENOENT || errno == ELOOP ||
+           leave_out(r, "Folder cannot be read: %s/%s/refs", r->hub->root->path, r->folder);
   if (S_ISREG(st.st_mode))
     return leave_out(r, "Refs directory cannot be a file: %s/%s/refs", r->hub->root->path, r->folder);
   struct walk w = {
       .repo = r, .rel = rel, .fd = openat(top, "refs", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .base = 5, .len = 5};
-  if (w.fd < 0) return true;
+  if (w.fd < 0) return leave_out(r, "Folder cannot be read: %s/%s/refs", r->hub->root->path, r->folder);
   bool ok = below(&w, see_ref);
   close(w.fd);
   return ok;
@@ -227,7 +233,11 @@ static void by_name(char *path) {
   *to = 0;
 }
 
-enum { BLOB_OK, BLOB_FOLDER, BLOB_MISSING, BLOB_FAILED };
+enum { BLOB_OK, BLOB_FOLDER, BLOB_MISSING, BLOB_UNREAD, BLOB_FAILED };
+
+static int absent(void) {
+  return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? BLOB_MISSING : BLOB_UNREAD;
+}
 
 /* What lies in blobs/NAME, looked at once. */
 static int named_blob(struct walk *w, const char *name, uint32_t *index) {
@@ -240,13 +250,14 @@ static int named_blob(struct walk *w, const char *name, uint32_t *index) {
     *index = r->table[at] - 1;
     return BLOB_OK;
   }
-  if (w->blobs_fd < 0 || fstatat(w->blobs_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return BLOB_MISSING;
+  if (w->blobs_fd < 0) return BLOB_MISSING;
+  if (fstatat(w->blobs_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return absent();
   const char *shared = NULL;
   if (S_ISLNK(st.st_mode)) {
     ssize_t n = r->marked ? readlinkat(w->blobs_fd, name, link, sizeof link - 1) : 0;
     link[n > 0 ? n : 0] = 0;
     if (n > 0) shared = hub_shared_of_link(r->hub, link, hash);
-    if (fstatat(w->blobs_fd, name, &st, 0) != 0) return BLOB_MISSING;
+    if (fstatat(w->blobs_fd, name, &st, 0) != 0) return absent();
   }
   if (S_ISDIR(st.st_mode)) return BLOB_FOLDER;
   if (!add_blob(r, name, &st, index)) return BLOB_FAILED;
@@ -260,7 +271,7 @@ static int foreign_blob(struct walk *w, const char *name, const char *path, uint
   struct scan_repo *r = w->repo;
   struct stat st;
   if (fstatat(w->fd, name, &st, 0) == 0 && S_ISDIR(st.st_mode)) return BLOB_FOLDER;
-  if (stat(path, &st) != 0) return BLOB_MISSING;
+  if (stat(path, &st) != 0) return absent();
   if (!table_grow(r)) return BLOB_FAILED;
   size_t at = slot_of(r, path);
   if (r->table[at]) {
@@ -288,7 +299,7 @@ static int linked_blob(struct walk *w, const char *name, uint32_t *index, char p
   char link[HF_PATH_ROOM], own[HF_PATH_ROOM];
   const char *root = r->hub->root->path;
   ssize_t n = readlinkat(w->fd, name, link, sizeof link - 1);
-  if (n < 0) return BLOB_MISSING;
+  if (n < 0) return absent();
   link[n] = 0;
   const char *blob = usual(w, link);
   if (blob) {
@@ -334,13 +345,15 @@ static bool see_name(void *arg, const char *name, unsigned char type) {
   if (!append(w, name)) return true;
   int how;
   if (type == DT_LNK) {
+    hf_format(path, sizeof path, "%s/%s/%s", r->hub->root->path, r->folder, w->rel);
     how = linked_blob(w, name, &index, path);
   } else {
     hf_format(path, sizeof path, "%s/%s/%s", r->hub->root->path, r->folder, w->rel);
-    how = fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? BLOB_MISSING
+    how = fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ? absent()
           : add_blob(r, w->rel, &st, &index)                  ? BLOB_OK
                                                               : BLOB_FAILED;
   }
+  if (how == BLOB_UNREAD) return leave_out(r, "File cannot be read: %s", path);
   if (how == BLOB_MISSING) return leave_out(r, "Blob missing (broken symlink): %s", path);
   if (how == BLOB_OK && !add_file(w, index)) return false;
   return how != BLOB_FAILED;
@@ -353,7 +366,9 @@ static bool see_revision(void *arg, const char *name, unsigned char type) {
   (void)type;
   if (scan_ignored(name) || !append(w, name)) return true;
   if (fstatat(w->fd, name, &st, 0) != 0)
-    return leave_out(r, "Snapshot is a broken symlink: %s/%s/%s", r->hub->root->path, r->folder, w->rel);
+    return leave_out(
+        r, absent() == BLOB_MISSING ? "Snapshot is a broken symlink: %s/%s/%s" : "Folder cannot be read: %s/%s/%s",
+        r->hub->root->path, r->folder, w->rel);
   if (S_ISREG(st.st_mode))
     return leave_out(r, "Snapshots folder corrupted. Found a file: %s/%s/%s", r->hub->root->path, r->folder, w->rel);
   if (!grow(r, (void **)&r->revisions, r->revision_count, sizeof *r->revisions)) return false;
@@ -368,7 +383,8 @@ static bool see_revision(void *arg, const char *name, unsigned char type) {
   struct scan_revision *v = &r->revisions[r->revision_count++];
   *v = (struct scan_revision){.name = keep(r, name, strlen(name)), .first = r->file_count, .mtime_ns = ns(st.st_mtim)};
   if (!v->name) return false;
-  if (in.fd < 0) return true;
+  if (in.fd < 0)
+    return errno == ENOENT || leave_out(r, "Folder cannot be read: %s/%s/%s", r->hub->root->path, r->folder, w->rel);
   memcpy(in.rel + n, "/", 2);
   bool ok = below(&in, see_name);
   close(in.fd);
@@ -382,7 +398,9 @@ static bool scan_snapshots(struct scan_repo *r, int top) {
                    .fd = openat(top, "snapshots", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                    .len = 10,
                    .blobs_fd = openat(top, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  int err = w.fd < 0 ? errno : hf_dir_each(w.fd, see_revision, &w);
+  if (w.blobs_fd < 0 && absent() == BLOB_UNREAD)
+    leave_out(r, "Folder cannot be read: %s/%s/blobs", r->hub->root->path, r->folder);
+  int err = w.fd < 0 ? EIO : r->problem ? 0 : hf_dir_each(w.fd, see_revision, &w);
   if (w.fd >= 0) close(w.fd);
   if (w.blobs_fd >= 0) close(w.blobs_fd);
   if (err && !r->problem) leave_out(r, "Folder cannot be read: %s/%s/snapshots", r->hub->root->path, r->folder);
@@ -481,15 +499,22 @@ static bool know_repo(struct scan_repo *r) {
 void scan_repo(struct scan_repo *r) {
   struct stat st, snapshots;
   struct hf_dir *root = hf_dir_get(r->hub->root, "", false);
-  bool folder = root && fstatat(root->fd, r->folder, &st, 0) == 0 && S_ISDIR(st.st_mode);
+  bool known = root && fstatat(root->fd, r->folder, &st, 0) == 0, folder = known && S_ISDIR(st.st_mode);
+  bool unread = !known && root && absent() == BLOB_UNREAD;
   int top = folder ? openat(root->fd, r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  int err = errno;
   hf_dir_put(r->hub->root, root);
+  errno = err;
   if (!folder) {
-    leave_out(r, "Repo path is not a directory: %s/%s", r->hub->root->path, r->folder);
+    leave_out(r, unread ? "Folder cannot be read: %s/%s" : "Repo path is not a directory: %s/%s", r->hub->root->path,
+              r->folder);
     return;
   }
   if (know_repo(r)) {
-    if (top < 0 || fstatat(top, "snapshots", &snapshots, 0) != 0 || !S_ISDIR(snapshots.st_mode))
+    bool seen = top >= 0 && fstatat(top, "snapshots", &snapshots, 0) == 0;
+    if (!seen && absent() == BLOB_UNREAD)
+      leave_out(r, "Folder cannot be read: %s/%s/snapshots", r->hub->root->path, r->folder);
+    else if (!seen || !S_ISDIR(snapshots.st_mode))
       leave_out(r, "Snapshots dir doesn't exist in cached repo: %s/%s/snapshots", r->hub->root->path, r->folder);
     else if (scan_refs(r, top) && scan_snapshots(r, top) && match_refs(r) && !r->blob_count) {
       r->mtime_ns = ns(st.st_mtim);

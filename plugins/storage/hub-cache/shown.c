@@ -102,6 +102,7 @@ static bool see(void *arg, const char *name, unsigned char type) {
   if (type == DT_LNK) {
     ssize_t m = readlinkat(r->fd, name, link, sizeof link - 1);
     link[m > 0 ? m : 0] = 0;
+    *r->failed |= m < 0 && errno != ENOENT;
     const char *last = strrchr(link, '/');
     hub_names_add(r->names, last ? last + 1 : link);
   }
@@ -132,15 +133,19 @@ static void read_folder(struct reading *r) {
   if (hf_dir_each(r->fd, see, r) != 0) *r->failed = true;
 }
 
-void hub_shown_by(struct hub *hub, const char *folder, const char *commit, struct names *names) {
+bool hub_shown_by(struct hub *hub, const char *folder, const char *commit, struct names *names) {
   char path[HF_PATH_ROOM], rel[HF_PATH_ROOM] = "";
   bool failed = false;
-  if (!hf_format(path, sizeof path, "%s/snapshots/%s", folder, commit)) return;
+  if (!hf_format(path, sizeof path, "%s/snapshots/%s", folder, commit)) return errno = ENAMETOOLONG, false;
   struct hf_dir *d = hf_dir_get(hub->root, path, false);
-  if (!d) return;
+  if (!d) return errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
   struct reading r = {.names = names, .fd = d->fd, .rel = rel, .failed = &failed};
+  errno = 0;
   read_folder(&r);
+  int err = errno;
   hf_dir_put(hub->root, d);
+  errno = err;
+  return !failed && !names->failed;
 }
 
 static void forget(struct shown *s) {

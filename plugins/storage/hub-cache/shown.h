@@ -25,6 +25,6 @@ struct shown {
 /* Brings it up to date; false: it cannot be known, so nothing may be removed. */
 bool hub_shown_update(struct hub *, const char *folder, struct shown *);
 void hub_shown_free(struct shown *);
-/* Names of the blobs that one snapshot shows. */
-void hub_shown_by(struct hub *, const char *folder, const char *commit, struct names *);
+/* Names of the blobs that one snapshot shows; false, errno: not all could be read. */
+bool hub_shown_by(struct hub *, const char *folder, const char *commit, struct names *);
 #endif
