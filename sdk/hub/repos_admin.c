@@ -354,7 +354,7 @@ static hf_status run_tag_delete(hf_call *c, void *state, const hf_args *args, hf
        .spellings = "=-s,--secrets",                                                                           \
        .help = "Secret variable: NAME takes the value from your environment, NAME=VALUE shows it to others.",  \
        .type = HF_P_STR,                                                                                       \
-       .flags = HF_PF_REPEAT | HF_PF_SECRET},                                                                                 \
+       .flags = HF_PF_REPEAT | HF_PF_SECRET},                                                                  \
       TEXT("secrets_file", "File of secret variables, `-` for stdin."),                                        \
       {.name = "env",                                                                                          \
        .spellings = "=-e,--env",                                                                               \

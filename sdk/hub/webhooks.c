@@ -155,7 +155,7 @@ static hf_status run_update(hf_call *c, void *state, const hf_args *args, hf_out
    .spellings = "=-s,--secrets",                                                                                     \
    .help = "Secret variable of the job: NAME takes the value from your environment, NAME=VALUE shows it to others.", \
    .type = HF_P_STR,                                                                                                 \
-   .flags = HF_PF_REPEAT | HF_PF_SECRET,                                                                                            \
+   .flags = HF_PF_REPEAT | HF_PF_SECRET,                                                                             \
    .since = "2.x"},                                                                                                  \
   {                                                                                                                  \
     .name = "secrets_file", .help = "File of secret variables, `-` for stdin.", .type = HF_P_STR, .since = "2.x"     \
