@@ -275,6 +275,22 @@ class Uploads(unittest.TestCase):
         self.holds("a.bin", content)
         self.assertEqual(self.by_lfs(), [])
 
+    def test_settings(self):
+        text = b"the same line of text, more or less: %d\n"
+        content = b"".join(text % i for i in range(400000))
+        path = self.source(content)
+        self.hf("upload", "u/r", path, "a.bin", HF_XET_XORB_COMPRESSION_POLICY="none", HF_XET_CLIENT_LEGACY_DIRECT_XORB_UPLOAD="1",
+                HF_XET_DEDUPLICATION_GLOBAL_DEDUP_QUERY_ENABLED="0")
+        self.assertEqual(self.seen("/xorb-grants/") + self.seen("/cas/v1/chunks/"), [])
+        self.assertGreater(sum(r["body_size"] for r in self.seen("/cas/v1/xorbs/")), len(content))
+        self.holds("a.bin", content)
+        self.hub.reset()
+        self.hf("upload", "u/r", self.source(content[1000000:]), "b.bin", home="another", HF_XET_XORB_COMPRESSION_POLICY="lz4",
+                HF_XET_DEDUPLICATION_GLOBAL_DEDUP_QUERY_ENABLED="0")
+        self.assertGreater(self.sent(), 0)
+        self.assertLess(self.sent(), len(content) // 2)
+        self.holds("b.bin", content[1000000:])
+
     # ---- small files ----
 
     def small(self, count):

@@ -100,6 +100,18 @@ static const struct hf_param config[] = {
      .help = "Bytes in which earlier uploads are remembered, 0: none; at most 32mb are used.",
      .env = "HF_XET_SHARD_CACHE_SIZE_LIMIT",
      .type = HF_P_STR},
+    SETTING("initial_upload_concurrency", "HF_XET_CLIENT_AC_INITIAL_UPLOAD_CONCURRENCY",
+            "Transfers at once that an upload begins with.", HF_P_INT),
+    SETTING("max_upload_concurrency", "HF_XET_CLIENT_AC_MAX_UPLOAD_CONCURRENCY",
+            "Transfers at once on upload, at most.", HF_P_INT),
+    SETTING("global_dedup_query_enabled", "HF_XET_DEDUPLICATION_GLOBAL_DEDUP_QUERY_ENABLED",
+            "Whether the global index is asked for chunks: 1 or 0.", HF_P_STR),
+    SETTING("xorb_compression_policy", "HF_XET_XORB_COMPRESSION_POLICY",
+            "How chunks are packed: auto, none, lz4 or bg4-lz4.", HF_P_STR),
+    SETTING("direct_xorb_upload", "HF_XET_CLIENT_LEGACY_DIRECT_XORB_UPLOAD",
+            "1: xorbs go to the CAS itself, no upload grants are asked for.", HF_P_STR),
+    SETTING("max_xorb_grant_attempts", "HF_XET_CLIENT_MAX_XORB_GRANT_ATTEMPTS",
+            "Upload grants that are asked for per xorb before it goes to the CAS itself; 3.", HF_P_INT),
 };
 
 const struct hf_transfer xet_adapter = {.m = {.kind = HF_KIND_TRANSFER,

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRANTS_MOST = 3, PUTS_MOST = 5, HEADERS_MOST = 16, URL_MOST = 8192 };
+enum { PUTS_MOST = 5, HEADERS_MOST = 16, URL_MOST = 8192 };
 
 struct grant {
   char id[256], method[16], url[URL_MOST];
@@ -114,7 +114,7 @@ static hf_status by_grant(hf_call *c, struct xet_upload *u, const struct xorb *x
   int n = snprintf(body, sizeof body,
                    "{\"length\":%" PRIu32 ",\"checksum\":{\"algo\":\"crc64nvme\",\"value\":\"%" PRIu64 "\"}}",
                    x->stored, xet_crc64(0, x->body.data, x->stored));
-  for (int grants = 0; st == HF_OK && !*done && grants < GRANTS_MOST; grants++) {
+  for (uint32_t grants = 0; st == HF_OK && !*done && grants < u->grants_most; grants++) {
     struct hf_http_resp resp = {.struct_size = sizeof resp};
     struct hf_kv type[] = {{"Content-Type", "application/json"}};
     struct hf_http_req ask = {.struct_size = sizeof ask,
@@ -206,7 +206,7 @@ hf_status xet_carry_one(hf_call *c, struct xet_upload *u, bool *any) {
   xet_hash_print(&x->hash, hash);
   hf_status st = xet_cas_enter(c, &u->cas);
   if (st == HF_OK) {
-    st = by_grant(c, u, x, hash, &done);
+    if (!u->direct) st = by_grant(c, u, x, hash, &done);
     if (st == HF_OK && !done) st = directly(c, u, x, hash);
     xet_cas_leave(&u->cas, st == HF_OK ? x->stored : 0);
     if (st == HF_OK) atomic_fetch_add(&u->cas.bytes, x->stored);

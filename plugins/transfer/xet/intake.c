@@ -159,7 +159,7 @@ static bool allowance(void) {
 /* The first chunk of a file and those whose hash says so, well apart; small files share an allowance. */
 static hf_status query_piece(hf_call *c, struct intake *in, const struct xet_portion *p) {
   struct xet_upload *u = in->u;
-  for (uint32_t i = 0; i < p->count; i++) {
+  for (uint32_t i = 0; u->asks && i < p->count; i++) {
     uint64_t number = p->first + i;
     struct known_at at;
     if (number && !xet_is_global(&p->hash[i])) continue;
@@ -299,7 +299,7 @@ static void pack_piece(struct xet_upload *u, struct xet_portion *p, uint8_t *sta
   if (!x) return;
   for (uint32_t i = 0; i < p->count; data += p->len[i++]) {
     if (!p->to[i].xorb) continue;
-    if (n++ % 16 == 0) scheme = xet_choose(data, p->len[i], state);
+    if (n++ % 16 == 0) scheme = u->scheme < 0 ? xet_choose(data, p->len[i], state) : (uint32_t)u->scheme;
     stored[i] = (uint32_t)xet_pack(scheme, data, p->len[i], (uint8_t *)x->body.data + at[i], state);
   }
   pthread_mutex_lock(&u->lock);

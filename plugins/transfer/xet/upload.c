@@ -1,12 +1,13 @@
 /* upload.c - the session of an upload: its memory, its xorbs and files, and its end, when everything that is left goes up and the
  * shards name it.
  * A part of the memory budget is taken for pieces at the beginning; the rest is for xorbs, four or five at a time. */
+#include "settings.h"
 #include "upload.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH_MOST = 16, BODIES = 4, PIECES_MOST = 8, PIECES_LEAST = 3 };
+enum { WIDTH_MOST = 16, BODIES = 4, PIECES_MOST = 8, PIECES_LEAST = 3, GRANTS_MOST = 3 };
 #define PIECE_ROOM ((uint64_t)XET_CHUNK_MAX + XET_PIECE)
 
 /* "48MiB", as the host writes its own setting. */
@@ -40,6 +41,21 @@ static hf_status make_pieces(hf_call *c, struct xet_upload *u, uint64_t memory) 
   return HF_OK;
 }
 
+static void read_settings(hf_call *c, struct xet_upload *u) {
+  static const char *const policies[] = {"none", "lz4", "bg4-lz4"};
+  const char *policy = xet_host->option(c, "xorb_compression_policy");
+  u->asks = !xet_host->option(c, "global_dedup_query_enabled") || xet_option_flag(c, "global_dedup_query_enabled");
+  u->direct = xet_option_flag(c, "direct_xorb_upload");
+  u->grants_most = (uint32_t)xet_option_number(c, "max_xorb_grant_attempts", GRANTS_MOST, 1, 100);
+  u->scheme = -1;
+  for (int32_t i = 0; policy && i < 3; i++)
+    if (!strcmp(policy, policies[i])) u->scheme = i;
+  if (u->cas.fixed) return;
+  u->cas.width_most = (uint32_t)xet_option_number(c, "max_upload_concurrency", u->cas.width_most, 1, 64);
+  u->cas.width = (uint32_t)xet_option_number(c, "initial_upload_concurrency", u->cas.width, 1, u->cas.width_most);
+  if (u->cas.width > u->cas.width_most) u->cas.width = u->cas.width_most;
+}
+
 hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **session) {
   struct xet_upload *u = calloc(1, sizeof *u);
   if (!u) return xet_host->failf(c, HF_ENOMEM, "no memory for a Xet session");
@@ -50,6 +66,7 @@ hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **se
   }
   pthread_mutex_init(&u->lock, NULL);
   xet_cond_init(&u->changed);
+  read_settings(c, u);
   uint64_t memory = bytes_of(xet_host->option(c, "HF_MEMORY"));
   u->own_memory = memory < 3 * (uint64_t)XET_FILL_LEAST;
   u->known = xet_known_new();

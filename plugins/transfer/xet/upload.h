@@ -72,9 +72,13 @@ struct xet_upload {
   struct xet_portion *pieces, *free_piece;
   uint32_t piece_count;
   struct hf_buf piece_room;
-  bool opening;        /* somebody waits for memory for the next xorb */
-  bool own_memory;     /* the budget is too small for xorbs */
-  bool leaned;         /* a term names a xorb that the memory of earlier runs, not the CAS, told of */
+  bool opening;    /* somebody waits for memory for the next xorb */
+  bool own_memory; /* the budget is too small for xorbs */
+  bool leaned;     /* a term names a xorb that the memory of earlier runs, not the CAS, told of */
+  /* settings; these do not change */
+  bool asks, direct; /* the global index; without grants */
+  int32_t scheme;    /* of packing, -1: by sample */
+  uint32_t grants_most;
   uint32_t fill;       /* raw bytes of a xorb: several fit into the budget */
   uint64_t trouble_ns; /* since when every request failed; 0: the last one did not */
 };
