@@ -281,6 +281,12 @@ static bool see_desktop_file(void *arg, const char *name, unsigned char type) {
   return true;
 }
 
+static bool see_revision(void *arg, const char *name, unsigned char type) {
+  bool *any = arg;
+  *any |= type == DT_DIR || !scan_ignored(name);
+  return !*any;
+}
+
 struct rest {
   struct target *t;
   int fd;
@@ -319,7 +325,8 @@ static hf_status drop_rest(struct target *t) {
   if (!top && errno != ENOENT) could_not(t, "repo", "", errno);
   if (!top) return HF_OK;
   struct hf_dir *d = folder_of(t, "snapshots");
-  if (d) hf_dir_each(d->fd, see_desktop_file, &d->fd);
+  bool more = false;
+  if (d && hf_dir_each(d->fd, see_revision, &more) == 0 && !more) hf_dir_each(d->fd, see_desktop_file, &d->fd);
   hf_dir_put(t->hub->root, d);
   drop_folder(t, top->fd, "snapshots");
   bool empty = fstatat(top->fd, "snapshots", &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
