@@ -166,6 +166,7 @@ void hf_journal_stop(struct hf_wrap *w) {
     struct hf_open_block *b = &w->open[i];
     if (b->used && b->next) record(c, w, b->index, b->next, hf_sum_end(&b->sum));
   }
+  hf_journal_append(c, w, NULL, 0);
   hf_call_end(c);
 }
 

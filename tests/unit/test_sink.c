@@ -298,7 +298,6 @@ static struct hf_sink *crash(void) {
   return NULL;
 }
 
-
 START_TEST(resume_after_a_kill_keeps_almost_all) {
   size_t size = 64 * MIB;
   struct writers w = {.n = 16, .piece = 16 * KIB};
@@ -501,6 +500,138 @@ START_TEST(out_of_memory_anywhere) {
 }
 END_TEST
 
+/* ---- an adapter that hashes every piece ---- */
+
+enum { LEAF = 64 * KIB };
+
+static struct hf_sink *begin_attested(size_t size, const char *xet_hash) {
+  struct hf_sink *s = NULL;
+  if (!store) store = fake_store("fake:");
+  if (!data) {
+    data = fake_bytes(size, 1);
+    fake_etag(HF_DIGEST_SHA256, data, size, etag);
+  }
+  struct hf_ingest in = fake_what("a/file.bin", etag, size);
+  in.xet_hash = xet_hash;
+  in.flags |= HF_IN_VIA_XET;
+  OK(hf_store_ingest(call, store, &in, &s));
+  return s;
+}
+
+static const char proven[65] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+static const struct hf_digest proof = {
+    .algo = HF_DIGEST_XET, .len = 32, .bytes = {0,    0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa,
+                                                0xbb, 0xcc, 0xdd, 0xee, 0xff, 0,    0x11, 0x22, 0x33, 0x44, 0x55,
+                                                0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff}};
+
+static void leaf_of(uint64_t off, uint8_t hash[32]) {
+  for (unsigned i = 0; i < 32; i++) hash[i] = (uint8_t)(off / LEAF + i);
+}
+
+static void put_leaves(struct hf_sink *s, uint64_t from, uint64_t to) {
+  for (; from < to; from += LEAF) {
+    uint8_t hash[32];
+    leaf_of(from, hash);
+    OK(put_range(s, data, from, LEAF));
+    OK(s->leaf(call, s, from, LEAF, hash));
+  }
+}
+
+START_TEST(an_attested_file_has_no_digest_computed) {
+  struct hf_sink *s = begin_attested(2 * MIB, proven);
+  put_leaves(s, 0, 2 * MIB);
+  data[MIB] ^= 1; /* what SHA-256 would say does not matter: the bytes in the store are what was attested */
+  OK(s->attest(call, s, &proof));
+  data[MIB] ^= 1;
+  close_right(s, 2 * MIB);
+  ck_assert_uint_eq(fake.read_back, 0);
+  over();
+}
+END_TEST
+
+START_TEST(another_hash_is_not_attested) {
+  struct hf_sink *s = begin_attested(MIB, proven);
+  struct hf_digest other = proof;
+  other.bytes[31] ^= 1;
+  put_leaves(s, 0, MIB);
+  ck_assert_int_eq(s->attest(call, s, &other), HF_EDIGEST);
+  hf_call_clear(call);
+  hf_sink_close(call, s, HF_EDIGEST, 0, NULL);
+  over();
+}
+END_TEST
+
+/* A hole in the leaves, bytes written again afterwards, bytes that were forgotten: the digest decides. */
+START_TEST(what_leaves_do_not_cover_is_verified) {
+  for (int kind = 0; kind < 3; kind++) {
+    struct hf_sink *s = begin_attested(MIB, proven);
+    put_leaves(s, 0, MIB - LEAF);
+    OK(put_range(s, data, MIB - LEAF, LEAF));
+    if (kind) {
+      uint8_t hash[32];
+      leaf_of(MIB - LEAF, hash);
+      OK(s->leaf(call, s, MIB - LEAF, LEAF, hash));
+    }
+    if (kind == 0) ck_assert_int_eq(s->attest(call, s, &proof), HF_ENOSYS);
+    if (kind) OK(s->attest(call, s, &proof));
+    hf_call_clear(call);
+    uint8_t was = data[100];
+    data[100] ^= 1;
+    if (kind == 2) OK(s->forget(call, s, 0, LEAF));
+    OK(put_range(s, data, 0, LEAF));
+    ck_assert_int_eq(hf_sink_close(call, s, HF_OK, 0, NULL), HF_EDIGEST);
+    hf_call_clear(call);
+    data[100] = was;
+  }
+  over();
+}
+END_TEST
+
+START_TEST(leaves_are_for_bytes_that_are_there) {
+  struct hf_sink *s = begin_attested(MIB, proven);
+  uint8_t hash[32] = {0};
+  ck_assert_int_eq(s->leaf(call, s, 0, LEAF, hash), HF_EABI);
+  hf_call_clear(call);
+  ck_assert_int_eq(s->leaf(call, s, UINT64_MAX, UINT64_MAX, hash), HF_EABI);
+  hf_call_clear(call);
+  hf_sink_close(call, s, HF_ECANCELED, 0, NULL);
+  over();
+}
+END_TEST
+
+START_TEST(leaves_survive_the_process) {
+  struct hf_sink *s = begin_attested(16 * MIB, proven);
+  struct hf_leaf rows[400];
+  uint32_t n = 400;
+  OK(s->leaves(call, s, 0, rows, &n));
+  ck_assert_uint_eq(n, 0);
+  put_leaves(s, 0, 8 * MIB);
+  hf_sink_close(call, s, HF_ECANCELED, 1, NULL);
+  s = begin_attested(16 * MIB, proven);
+  n = 400;
+  OK(s->leaves(call, s, MIB, rows, &n));
+  ck_assert_uint_eq(n, 7 * MIB / LEAF);
+  for (uint32_t i = 0; i < n; i++) {
+    uint8_t hash[32];
+    leaf_of(rows[i].off, hash);
+    ck_assert_uint_eq(rows[i].off, MIB + (uint64_t)i * LEAF);
+    ck_assert_uint_eq(rows[i].len, LEAF);
+    ck_assert_int_eq(memcmp(rows[i].hash, hash, 32), 0);
+  }
+  OK(s->forget(call, s, 2 * MIB, LEAF));
+  n = 400;
+  OK(s->leaves(call, s, MIB, rows, &n));
+  ck_assert_uint_eq(n, 7 * MIB / LEAF - 1);
+  struct hf_range gap;
+  uint32_t gaps = 1;
+  OK(s->missing(call, s, &gap, &gaps));
+  ck_assert_uint_eq(gap.off, 2 * MIB);
+  ck_assert_uint_eq(gap.len, LEAF);
+  hf_sink_close(call, s, HF_ECANCELED, 0, NULL);
+  over();
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("sink");
   TCase *t = tcase_create("sink");
@@ -532,6 +663,11 @@ int main(void) {
   tcase_add_test(t, a_store_that_wants_parts);
   tcase_add_test(t, a_full_disk_is_told_before_the_first_byte);
   tcase_add_test(t, a_cancelled_call_writes_no_more);
+  tcase_add_test(t, an_attested_file_has_no_digest_computed);
+  tcase_add_test(t, another_hash_is_not_attested);
+  tcase_add_test(t, what_leaves_do_not_cover_is_verified);
+  tcase_add_test(t, leaves_are_for_bytes_that_are_there);
+  tcase_add_test(t, leaves_survive_the_process);
   tcase_add_test(t, out_of_memory_anywhere);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
