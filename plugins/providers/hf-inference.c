@@ -34,7 +34,7 @@ static hf_status completion(hf_call *c, const struct hf_pv_host *h, hf_json *bod
                                       "seed",     "stop",  "frequency_penalty", "presence_penalty", "best_of",
                                       "logprobs", NULL};
   (void)c;
-  if (!ends(h, "/completions")) return HF_OK;
+  if (!ends(h, "/completions") || ends(h, "/chat/completions")) return HF_OK;
   return openai_body(h, body, "{prompt: $.prompt, ..., model: $call_model|'dummy', max_tokens?: $.max_new_tokens}",
                      names);
 }

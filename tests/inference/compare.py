@@ -303,7 +303,6 @@ DIFFERENT = [
     ("hf-inference__tabular-classification__*", r"not a list", "what is no list is an error"),
     ("hf-inference__*__odd-answer-8", r"not a list of records", "a list of lists is no record"),
     ("replicate__text-to-speech__extra-body-1", r"request 2: body", "a member of extra_body does not replace the input"),
-    ("url__text-generation__text-4", r"request 1: body", "below /completions endpoints are spoken to as OpenAI's"),
     ("hyperbolic__text-generation__*", r".", "the reference never had it working"),
     ("hf-inference__visual-question-answering__url-*", r".", "a picture at a URL is fetched once"),
 ]
