@@ -191,6 +191,31 @@ class Rules(unittest.TestCase):
         finally:
             self.assertEqual(small.close(), 0)
 
+    def test_answers_that_wait_hold_no_thread(self):
+        busy = Gateway(self.hub, HF_THREADS="2")
+        self.hub.reset()
+        self.hub.run("fault", "kind=stall;after=30;path=*/chat/completions")
+        body = json.dumps({"model": "demo/talker", "stream": True, "messages": [{"role": "user", "content": "word " * 200}]}).encode()
+        waiting = []
+        try:
+            for _ in range(6):
+                s = socket.create_connection(("127.0.0.1", busy.port), timeout=30)
+                s.sendall("\r\n".join(self.head(length=len(body))).encode() + b"\r\n\r\n" + body)
+                waiting.append(s)
+            self.assertTrue(until(lambda: len([r for r in self.hub.log() if r["method"] == "POST"]) == 6), "some wait for others")
+            self.assertEqual(request(busy.url[:-3] + "/health").json(), {"status": "ok"})
+        finally:
+            for s in waiting:
+                s.close()
+            self.assertEqual(busy.close(), 0)
+
+    def test_a_model_is_no_path(self):
+        self.assertEqual(request(self.gateway.url + "/models/demo/talker").json()["id"], "demo/talker")
+        self.hub.reset()
+        for path in ("..%2Fwhoami-v2", "demo/..%2F..%2Fwhoami-v2", "a/b/c"):
+            self.assertEqual(request(self.gateway.url + "/models/" + path).status, 400, path)
+        self.assertEqual(self.hub.log(), [])
+
     def test_keys_of_clients(self):
         for options, extra in ((("--key-env", "DOOR"), {"DOOR": "sk-door"}), (("--key-file", "-"), {})):
             closed = Gateway(self.hub, *options, stdin=None if extra else "sk-door\n", **extra)

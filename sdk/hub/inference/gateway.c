@@ -16,7 +16,7 @@
 
 #include "output.h"
 
-enum { BUFFER_MAX = 1 << 20, KEY_MAX = 4096, BODY_MAX = 32 << 20, ACTIVE_MAX = 16, PORT = 8765 };
+enum { BUFFER_MAX = 1 << 20, FULL_MS = 10, KEY_MAX = 4096, BODY_MAX = 32 << 20, ACTIVE_MAX = 16, PORT = 8765 };
 
 /* ---- the buffer between an operation and the HTTP server ------------------------------------------------------------------ */
 
@@ -39,7 +39,11 @@ static bool grow(struct exchange *x, size_t more) {
 static hf_status say(hf_call *c, struct exchange *x, uint32_t status, bool stream, const char *const parts[3]) {
   size_t lens[3] = {strlen(parts[0]), strlen(parts[1]), strlen(parts[2])};
   pthread_mutex_lock(&x->lock);
-  while (stream && !x->canceled && x->len - x->at > BUFFER_MAX) pthread_cond_wait(&x->room, &x->lock);
+  while (stream && !x->canceled && x->len - x->at > BUFFER_MAX) {
+    pthread_mutex_unlock(&x->lock);
+    TRY(hf_call_sleep(c, FULL_MS)); /* others use our thread meanwhile */
+    pthread_mutex_lock(&x->lock);
+  }
   bool fine = !x->canceled && grow(x, lens[0] + lens[1] + lens[2]);
   for (int i = 0; fine && i < 3; i++) {
     memcpy(x->data + x->len, parts[i], lens[i]);
@@ -90,12 +94,10 @@ static void exchange_end(void *arg) {
   struct exchange *x = arg;
   pthread_mutex_lock(&x->lock);
   x->canceled = true;
-  pthread_cond_broadcast(&x->room);
   pthread_mutex_unlock(&x->lock);
   if (x->op) hf_op_cancel(x->op);
   hf_op_free(x->op);
   if (x->news >= 0) close(x->news);
-  pthread_cond_destroy(&x->room);
   pthread_mutex_destroy(&x->lock);
   free(x->path);
   free(x->body);
@@ -108,17 +110,16 @@ static void *exchange_begin(void *arg, const struct front_request *r) {
   if (!x) return NULL;
   x->g = arg;
   pthread_mutex_init(&x->lock, NULL);
-  pthread_cond_init(&x->room, NULL);
   x->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   x->path = strdup(r->path);
   x->body = r->body ? malloc(r->len + 1) : NULL;
   if (x->body && r->len) memcpy(x->body, r->body, r->len);
   x->body_len = r->len;
   if (x->news >= 0 && x->path && (x->body || !r->body)) {
-    struct hf_watch w = {.struct_size = sizeof w};
+    struct hf_watch w = {.struct_size = sizeof w, .flags = HF_WATCH_LIGHT};
     x->op = hf_op_start_fn(x->g->rt, gateway_run, x, &w);
   }
-  if (x->op) return x;
+  if (x->op && !(hf_op_done(x->op) && !x->ended)) return x; /* else it could not begin */
   exchange_end(x);
   return NULL;
 }
@@ -148,7 +149,6 @@ static ssize_t exchange_take(void *arg, char *out, size_t room) {
   if (take) memcpy(out, x->data + x->at, take);
   x->at += take;
   bool end = !take && x->ended;
-  pthread_cond_signal(&x->room);
   pthread_mutex_unlock(&x->lock);
   return end ? -1 : (ssize_t)take;
 }

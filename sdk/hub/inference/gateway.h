@@ -20,7 +20,6 @@ struct exchange {
   size_t body_len;
   hf_op *op;
   pthread_mutex_t lock;
-  pthread_cond_t room;
   int news; /* an eventfd: readable when something changed */
   uint32_t status;
   bool stream, ended, canceled;

@@ -156,6 +156,7 @@ static hf_status one_model(hf_call *c, struct exchange *x, struct hf_hub *hub, c
   json_t *json;
   if (x->g->model && !strcmp(x->g->model, id)) return gateway_answer(c, x, 200, model_row(id));
   if (!url) return HF_ENOMEM;
+  TRY(hf_hub_check_repo(c, id)); /* a path with ".." would be another question */
   TRY(hf_hub_json(hub, &(struct hf_hub_req){.url = url, .tries = INF_LOOKS}, &json));
   json_decref(json);
   return gateway_answer(c, x, 200, model_row(id));
@@ -218,7 +219,10 @@ hf_status gateway_run(hf_call *c, void *arg) {
   struct exchange *x = arg;
   hf_status st = serve(c, x);
   const struct hf_error *e = st == HF_OK ? NULL : hf_host()->error(c);
-  if (st != HF_OK && !x->canceled) {
+  pthread_mutex_lock(&x->lock);
+  bool gone = x->canceled;
+  pthread_mutex_unlock(&x->lock);
+  if (st != HF_OK && !gone) {
     uint32_t status = e ? status_of(e) : 500;
     const char *message = e && e->message ? e->message : "Out of memory.";
     if (gateway_error(c, x, status, e && e->cls ? e->cls : NULL, message) != HF_OK)
