@@ -29,7 +29,7 @@ struct chat {
 };
 
 static hf_status show(struct chat *k, const char *text) {
-  return hf_host()->record(k->out, HF_OUT_BYTES, text, strlen(text));
+  return text ? hf_host()->record(k->out, HF_OUT_BYTES, text, strlen(text)) : HF_ENOMEM;
 }
 
 static void say(json_t *messages, const char *role, const char *text) {
@@ -75,12 +75,32 @@ static hf_status answer(struct chat *k) {
   return inf_chat_turn(k->c, k->args, k->messages, k->out);
 }
 
-/* The last question once more. */
-static hf_status retry(struct chat *k) {
+/* Whether the last message is by `role`. */
+static bool last_is(const struct chat *k, const char *role) {
   size_t n = json_array_size(k->messages);
-  const char *role = n ? hf_hub_get(json_array_get(k->messages, n - 1), "role") : NULL;
-  if (role && !strcmp(role, "assistant")) json_array_remove(k->messages, n - 1);
-  return json_array_size(k->messages) ? answer(k) : show(k, "Nothing was asked yet.\n");
+  const char *by = n ? hf_hub_get(json_array_get(k->messages, n - 1), "role") : NULL;
+  return by && !strcmp(by, role);
+}
+
+static void drop_last(struct chat *k) {
+  json_array_remove(k->messages, json_array_size(k->messages) - 1);
+}
+
+/* The last answer, then the last question; what the model was told first stays. */
+static void undo(struct chat *k) {
+  if (last_is(k, "assistant")) drop_last(k);
+  if (last_is(k, "user")) drop_last(k);
+}
+
+/* The last question once more. When that fails, the old answer stays. */
+static hf_status retry(struct chat *k) {
+  json_t *old =
+      last_is(k, "assistant") ? json_incref(json_array_get(k->messages, json_array_size(k->messages) - 1)) : NULL;
+  if (old) drop_last(k);
+  hf_status st = last_is(k, "user") ? answer(k) : show(k, "Nothing was asked yet.\n");
+  if (old && (st != HF_OK || !last_is(k, "assistant"))) json_array_append(k->messages, old);
+  json_decref(old);
+  return st;
 }
 
 /* True: the line was a command. */
@@ -95,7 +115,7 @@ static bool command(struct chat *k, const char *line, hf_status *st, bool *end) 
     json_array_clear(k->messages);
     say(k->messages, "system", line + 8);
   } else if (!strcmp(line, "/undo")) {
-    for (size_t n = json_array_size(k->messages), i = 0; n && i < 2; i++) json_array_remove(k->messages, --n);
+    undo(k);
   } else if (!strncmp(line, "/save ", 6)) {
     *st = save(k, line + 6);
   } else if (!strncmp(line, "/load ", 6)) {
