@@ -24,6 +24,11 @@ static hf_status misbehave(hf_call *c, const struct hf_pv_host *h) {
     while (H->check(c) == HF_OK) usleep(10000);
   if (bad("asks-host"))
     for (;;) h->about(h, "model"), usleep(10000);
+  if (bad("reads")) { /* what the host made for it, for ever */
+    const char *text = h->text(h->parse(h, "{\"a\": \"words that the hook was given, and goes on to look at\"}"), "a");
+    for (const volatile char *s = text; s;)
+      if (*s != 'w') abort();
+  }
   if (bad("positive")) return 77;
   if (bad("negative")) return -12345;
   if (bad("silent")) return HF_EPROTO;

@@ -20,7 +20,7 @@ problems = []
 CALLS = {"prepare": ["--task", "feature-extraction", "--text", "x"], "parse": ["--task", "summarization", "--text", "x"],
          "poll_next": ["--task", "text-to-image", "--text", "x"],
          "event": ["--task", "conversational", "--messages", '[{"role":"user","content":"x"}]', "--stream"]}
-HANGS = ("loops", "sleeps", "asks", "asks-host")
+HANGS = ("loops", "reads", "sleeps", "asks", "asks-host")
 ERRORS = {"positive": "answered 77", "negative": "answered -12345"}
 
 
@@ -82,6 +82,7 @@ def ask(home, bad, hook, patience="1", signal_after=None):
 with tempfile.TemporaryDirectory(prefix="hf-contain-") as home:
     work = [(bad, hook) for bad in ("good", *HANGS, *ERRORS, "silent", "descriptors", "odd-path", "odd-json") for hook in CALLS]
     work += [(bad, "poll_next") for bad in ("no-url", "odd-url", "pending")]
+    work += [("reads", "event")] * 4  # it shows only when the thread gets its turn before the end
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         problems += [p for p in pool.map(lambda w: ask(home, *w), work) if p]
         # a hook that hangs does not keep Ctrl-C from ending the call, however long it may take

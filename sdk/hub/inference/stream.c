@@ -84,7 +84,7 @@ static hf_status deliver(struct stream *s, json_t *payload) {
     st = f->ask->item(f->c, f->ask->arg, item);
   }
   json_decref(item);
-  if (f->row->event) json_array_clear(f->keep);
+  if (f->row->event && st == HF_OK) json_array_clear(f->keep); /* a hook that was given up may still read it */
   return st;
 }
 
