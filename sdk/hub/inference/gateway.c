@@ -235,23 +235,6 @@ static void on_cancel(void *arg) {
   on_signal(0);
 }
 
-/* Until a signal, or the operation is called off. A second signal does what it would have done without us. */
-static hf_status wait_for_end(hf_call *c) {
-  static const int signals[] = {SIGINT, SIGTERM};
-  struct sigaction before[2], act;
-  hf_hook *hook = NULL;
-  memset(&act, 0, sizeof act);
-  act.sa_handler = on_signal;
-  act.sa_flags = (int)SA_RESETHAND;
-  for (int i = 0; i < 2; i++) sigaction(signals[i], &act, &before[i]);
-  hf_status st = hf_host()->on_cancel(c, on_cancel, NULL, &hook);
-  struct pollfd fd = {.fd = wake_fd, .events = POLLIN};
-  while (st == HF_OK && poll(&fd, 1, -1) < 0 && errno == EINTR) continue;
-  if (hook) hf_host()->off_cancel(hook);
-  for (int i = 0; i < 2; i++) sigaction(signals[i], &before[i], NULL);
-  return st;
-}
-
 static hf_status announce(hf_call *c, hf_out *out, const struct front_config *f, uint16_t port) {
   bool six = strchr(f->host, ':') != NULL;
   const char *url = hf_hub_text(c, "http://%s%s%s:%u/v1", six ? "[" : "", f->host, six ? "]" : "", (unsigned)port);
@@ -260,6 +243,24 @@ static hf_status announce(hf_call *c, hf_out *out, const struct front_config *f,
     return hf_hub_record(out, c, HF_OUT_DICT, json_pack("{s:s, s:i}", "url", url, "port", (int)port));
   const char *line = hf_hub_text(c, "Serving models at %s (OPENAI_BASE_URL). Ctrl-C ends it.\n", url);
   return line ? hf_host()->record(out, HF_OUT_BYTES, line, strlen(line)) : HF_ENOMEM;
+}
+
+/* Until a signal, or the operation is called off. A second signal does what it would have done without us. */
+static hf_status wait_for_end(hf_call *c, hf_out *out, const struct front_config *f, uint16_t port) {
+  static const int signals[] = {SIGINT, SIGTERM};
+  struct sigaction before[2], act;
+  hf_hook *hook = NULL;
+  memset(&act, 0, sizeof act);
+  act.sa_handler = on_signal;
+  act.sa_flags = (int)SA_RESETHAND;
+  for (int i = 0; i < 2; i++) sigaction(signals[i], &act, &before[i]);
+  hf_status st = hf_host()->on_cancel(c, on_cancel, NULL, &hook);
+  if (st == HF_OK) st = announce(c, out, f, port); /* whoever reads it may end us at once */
+  struct pollfd fd = {.fd = wake_fd, .events = POLLIN};
+  while (st == HF_OK && poll(&fd, 1, -1) < 0 && errno == EINTR) continue;
+  if (hook) hf_host()->off_cancel(hook);
+  for (int i = 0; i < 2; i++) sigaction(signals[i], &before[i], NULL);
+  return st;
 }
 
 hf_status inf_task_serve(hf_call *c, void *state, const hf_args *args, hf_out *out) {
@@ -283,8 +284,7 @@ hf_status inf_task_serve(hf_call *c, void *state, const hf_args *args, hf_out *o
                      why);
   else if (st != HF_OK)
     st = hf_hub_fail(c, st, "OSError", "The server cannot be started: %s.", why);
-  if (st == HF_OK) st = announce(c, out, &config, port);
-  if (st == HF_OK) st = wait_for_end(c);
+  if (st == HF_OK) st = wait_for_end(c, out, &config, port);
   module->close(front);
   if (wake_fd >= 0) close(wake_fd);
   wake_fd = -1;
