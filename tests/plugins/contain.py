@@ -9,11 +9,14 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 
 hf, folder = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 problems = []
@@ -79,7 +82,36 @@ def ask(home, bad, hook, patience="1", signal_after=None):
     return None
 
 
+def serve(home, requests=96, most=64):
+    """A server is asked for what hangs again and again: it does not keep a thread for each of them."""
+    env = {"PATH": os.environ["PATH"], "HOME": home, "HF_HOME": home, "HF_BAD": "sleeps", "BAD_API_KEY": "k", "HF_HOOK_TIMEOUT": "0.05",
+           "HF_URL_REWRITE": f"https://=!http://127.0.0.1:{server.server_port}/"}
+    p = subprocess.Popen([hf, "--plugin-path", folder, "inference", "serve", "--port", "0", "--provider", "bad"], env=env,
+                         stdout=subprocess.PIPE, text=True, cwd=home)
+    try:
+        url = re.search(r"http://\S+/v1", p.stdout.readline()).group()
+
+        def embed(_):
+            body = json.dumps({"model": "m", "input": "x"}).encode()
+            try:
+                urllib.request.urlopen(urllib.request.Request(url + "/embeddings", body, {"Content-Type": "application/json"}), timeout=60)
+            except urllib.error.HTTPError as e:
+                return json.loads(e.read())["error"]["message"]
+            return "an answer"
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            said = list(pool.map(embed, range(requests)))
+        threads = len(os.listdir(f"/proc/{p.pid}/task"))
+    finally:
+        p.terminate()
+        code = p.wait(60)
+        p.stdout.close()
+    fine = threads <= most and code == 0 and "has not come back" in said[0] and "is not begun" in said[-1]
+    return None if fine else f"serve: {threads} threads, exit {code}: {said[0]} ... {said[-1]}"
+
+
 with tempfile.TemporaryDirectory(prefix="hf-contain-") as home:
+    problems += [p for p in [serve(home)] if p]
     work = [(bad, hook) for bad in ("good", *HANGS, *ERRORS, "silent", "descriptors", "odd-path", "odd-json") for hook in CALLS]
     work += [(bad, "poll_next") for bad in ("no-url", "odd-url", "pending")]
     work += [("reads", "event")] * 4  # it shows only when the thread gets its turn before the end

@@ -1,6 +1,7 @@
 /* hook_call.c - calls the hook of a provider on a thread of its own, and gives it up when it does not come back: a hook does no
  * I/O and never waits, so one that takes HF_HOOK_TIMEOUT seconds hangs, and one of a call that was cancelled is not waited for.
- * What a lost hook may still look at is never freed; as soon as it asks the host for something its thread ends. */
+ * What a lost hook may still look at is never freed; as soon as it asks the host for something its thread ends. While too many
+ * of them go on, no further one is begun. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -8,7 +9,7 @@
 
 #include "infer.h"
 
-enum { STACK = 2 << 20, SOON_MS = 2, LOOK_MS = 5 };
+enum { STACK = 2 << 20, SOON_MS = 2, LOOK_MS = 5, STRAYS_MAX = 32 };
 
 struct inf_hook_run {
   struct inf_hook k;
@@ -26,12 +27,14 @@ struct inf_hook_run {
 };
 
 static _Thread_local struct inf_hook_run *mine;
+static _Atomic uint32_t strays; /* lost ones that still go on */
 
 void inf_hook_in(void) {
   if (!mine) return;
   pthread_mutex_lock(&mine->in_host);
   if (!mine->lost) return;
   pthread_mutex_unlock(&mine->in_host);
+  strays--;
   pthread_exit(NULL); /* nobody waits for it, and what it worked on is over */
 }
 
@@ -53,11 +56,14 @@ static void *run(void *arg) {
     case INF_POLL_NEXT: st = r->row->poll_next(r->c, &r->host, INF_JSON(k->answer), k->n); break;
     case INF_EVENT: st = r->row->event(r->c, &r->host, INF_JSON(k->answer), &r->k.result); break;
   }
+  pthread_mutex_lock(&r->in_host);
   pthread_mutex_lock(&r->lock);
   r->st = st;
   r->done = true;
   pthread_cond_signal(&r->change);
   pthread_mutex_unlock(&r->lock);
+  if (r->lost) strays--;
+  pthread_mutex_unlock(&r->in_host); /* who waits for us joins the thread before r goes */
   return NULL;
 }
 
@@ -106,7 +112,7 @@ static bool wait_for(struct inf *f, struct inf_hook_run *r) {
           r, SOON_MS); /* the host works for it and ends with the call; when the call is over sleep() does not wait */
       continue;
     }
-    if (!came_back(r, 0)) r->lost = true;
+    if (!came_back(r, 0)) r->lost = true, strays++;
     pthread_mutex_unlock(&r->in_host);
     if (r->lost) return false;
   }
@@ -115,6 +121,11 @@ static bool wait_for(struct inf *f, struct inf_hook_run *r) {
 
 hf_status inf_hook_call(struct inf *f, struct inf_hook *k) {
   static const char *const names[] = {"prepare", "parse", "poll_next", "event"};
+  if (strays >= STRAYS_MAX)
+    return inf_fail(f, HF_EABI, NULL,
+                    "%d hooks of providers hang in this program, so %s() of %s is not begun; start the program anew "
+                    "without the plugin that hangs.",
+                    STRAYS_MAX, names[k->which], f->provider);
   struct inf_hook_run *r = calloc(1, sizeof *r);
   pthread_t thread;
   if (!r) return inf_fail(f, HF_ENOMEM, NULL, "Out of memory.");
