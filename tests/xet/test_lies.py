@@ -224,6 +224,23 @@ class Lies(test_xet.Xet):
         self.assertEqual(answer.status, 200)
         self.once("another file of the same size")
 
+    def test_more_chunks_than_a_file_can_have(self):
+        """Room for hashes of chunks is a matter of the file's size, not of what an answer names."""
+        size = 300 * 8192
+        self.put({"large.bin": noise("large", size)})
+
+        def change(path, status, headers, body):
+            if not path.startswith("/cas/"):
+                return status, headers, body
+            names = [f"{i + 1:064x}" for i in range(300)]
+            xorbs = {n: [{"url": f"{self.hub.cdn}/xorbs/{n}", "ranges": [{"chunks": {"start": 0, "end": 8192}, "bytes": {"start": 0, "end": 99999}}]}] for n in names}
+            terms = [{"hash": n, "unpacked_length": 8192, "range": {"start": 0, "end": 8192}} for n in names]
+            return status, headers, json.dumps({"offset_into_first_range": 0, "terms": terms, "xorbs": xorbs}).encode()
+        self.change = change
+        said = self.hf("download", "u/r", "large.bin", "--local-dir", self.folder / "large", code=1, HF_TRANSFER="xet",
+                       HF_URL_REWRITE=f"{self.hub.cdn}/cas/={self.front.url}/cas/")
+        self.assertIn("more chunks than it can need", said.stderr + said.stdout)
+
     def test_a_whole_xorb_is_known_by_its_name(self):
         """A chunk exchanged for another valid one is found at once, and fetched once more: no byte comes another way."""
         turns = []
@@ -245,7 +262,7 @@ class Lies(test_xet.Xet):
 
 def load_tests(loader, _, __):
     suite = unittest.TestSuite()
-    for name in ("test_bytes", "test_answers", "test_bytes_anywhere", "test_another_file", "test_a_whole_xorb_is_known_by_its_name"):
+    for name in ("test_bytes", "test_answers", "test_bytes_anywhere", "test_another_file", "test_more_chunks_than_a_file_can_have", "test_a_whole_xorb_is_known_by_its_name"):
         suite.addTest(Lies(name))
     return suite
 

@@ -16,8 +16,9 @@ struct term { /* of an older version */
   uint64_t off;
   struct hf_source *source;
   pthread_mutex_t lock; /* its chunks are cut once */
-  bool cut, useless;
-  uint32_t *at; /* where each chunk begins, and the end; end - start + 1 of them */
+  bool cut;
+  atomic_bool useless; /* seen without the lock, too */
+  uint32_t *at;        /* where each chunk begins, and the end; end - start + 1 of them */
 };
 
 struct xet_bases {
@@ -119,6 +120,7 @@ static hf_status cut(hf_call *c, struct term *t) {
   struct xet_chunker chunker = {0};
   struct hf_buf buf;
   TRY(xet_host->buf_get(c, PIECE, &buf));
+  free(t->at); /* of an attempt that was canceled */
   t->at = calloc((size_t)count + 1, sizeof *t->at);
   hf_status st = t->at ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory to cut an older version");
   while (st == HF_OK && at < t->raw && !t->useless) {

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JSON_MOST ((size_t)48 << 20)
+#define JSON_MOST   ((size_t)48 << 20)
+#define CHUNKS_MOST ((uint64_t)2 << 20) /* of a block: more than one of its greatest size needs */
 
 static hf_status no_memory(hf_call *c, const struct xet_pull *p) {
   return xet_host->failf(c, HF_ENOMEM, "no memory to fetch %s", p->path);
@@ -71,9 +72,13 @@ hf_status xet_recon_ask(hf_call *c, struct xet_pull *p, const char *hash, uint64
 
 /* ---- addresses ---- */
 
-static const char *address(const struct xet_block *b, uint32_t range) {
-  const struct xet_recon *r = b->fresh_count ? &b->fresh[b->fresh_count - 1] : &b->recon;
-  return r->urls + r->ranges[range].url;
+/* A copy, since a renewal replaces them all. *seen: how many renewals it has behind it. */
+static char *address(struct xet_block *b, uint32_t range, uint32_t *seen) {
+  pthread_mutex_lock(&b->lock);
+  *seen = b->renewals;
+  char *url = strdup(b->recon.urls + b->recon.ranges[range].url);
+  pthread_mutex_unlock(&b->lock);
+  return url;
 }
 
 static bool same_ranges(const struct xet_recon *a, const struct xet_recon *b) {
@@ -89,15 +94,18 @@ static bool same_ranges(const struct xet_recon *a, const struct xet_recon *b) {
 
 /* Under lock. */
 static hf_status ask_fresh(hf_call *c, struct xet_block *b) {
-  struct xet_recon fresh, *more = realloc(b->fresh, (b->fresh_count + 1) * sizeof *more);
-  if (!more) return no_memory(c, b->pull);
-  b->fresh = more;
+  struct xet_recon fresh;
   TRY(xet_recon_ask(c, b->pull, b->pull->hash, b->off, b->end, &fresh));
   if (!same_ranges(&fresh, &b->recon)) {
     xet_recon_free(&fresh);
     return xet_host->failf(c, HF_EPROTO, "the reconstruction of %s changed while it was fetched", b->pull->path);
   }
-  b->fresh[b->fresh_count++] = fresh;
+  for (uint32_t i = 0; i < fresh.range_count; i++) b->recon.ranges[i].url = fresh.ranges[i].url;
+  char *old = b->recon.urls;
+  b->recon.urls = fresh.urls;
+  fresh.urls = old;
+  xet_recon_free(&fresh);
+  b->renewals++;
   b->since_fresh = 0;
   return HF_OK;
 }
@@ -106,11 +114,11 @@ static hf_status ask_fresh(hf_call *c, struct xet_block *b) {
 static hf_status renew(hf_call *c, struct xet_block *b, uint32_t seen) {
   hf_status st = HF_OK;
   pthread_mutex_lock(&b->lock);
-  if (b->fresh_count == seen && seen && !b->since_fresh) {
+  if (b->renewals == seen && seen && !b->since_fresh) {
     st = HF_EAUTH;
   } else {
     xet_host->clear(c);
-    if (b->fresh_count == seen) st = ask_fresh(c, b);
+    if (b->renewals == seen) st = ask_fresh(c, b);
   }
   pthread_mutex_unlock(&b->lock);
   return st;
@@ -123,10 +131,8 @@ static hf_status receive_once(hf_call *c, struct xet_block *b, uint32_t i, struc
   const struct xet_range *r = &b->recon.ranges[i];
   uint64_t total = r->last - r->first + 1, before = x->consumed;
   struct hf_kv rows[] = {{"X-Xet-Session-Id", cas->session_id}};
-  pthread_mutex_lock(&b->lock);
-  *seen = b->fresh_count;
-  const char *url = address(b, i); /* lives as long as the block */
-  pthread_mutex_unlock(&b->lock);
+  char *url = address(b, i, seen);
+  if (!url) return no_memory(c, b->pull);
   struct hf_http_req req = {.struct_size = sizeof req,
                             .flags = HF_HTTP_NO_AUTH | HF_HTTP_BARE_PART,
                             .url = url,
@@ -137,6 +143,7 @@ static hf_status receive_once(hf_call *c, struct xet_block *b, uint32_t i, struc
                             .max_redirects = 3};
   xet_cas_patience(cas, &req);
   hf_status st = xet_host->http(c, &req, NULL);
+  free(url);
   pthread_mutex_lock(&b->lock);
   b->since_fresh += x->consumed - before;
   pthread_mutex_unlock(&b->lock);
@@ -151,7 +158,7 @@ static hf_status receive(hf_call *c, struct xet_block *b, uint32_t i, struct xet
     uint64_t before = x->consumed;
     hf_status st = receive_once(c, b, i, x, &seen);
     if (st == HF_OK) break;
-    if (x->damage) return st;
+    if (x->damage || x->stuck) return st;
     if (x->consumed > before) failures = 0;
     xet_stream_again(x);
     const struct hf_error *e = xet_host->error(c);
@@ -249,6 +256,7 @@ static hf_status share_out(hf_call *c, struct xet_block *b) {
   struct xet_recon *r = &b->recon;
   uint64_t off = b->off - r->skip;
   struct xet_place *all = b->jobs[r->range_count].places;
+  uint64_t chunks = 0;
   for (uint32_t i = 0; i < r->term_count; i++) b->jobs[r->terms[i].range].place_count++;
   for (uint32_t i = 0; i < r->range_count; i++) {
     struct xet_job *j = &b->jobs[i];
@@ -257,6 +265,9 @@ static hf_status share_out(hf_call *c, struct xet_block *b) {
     all += j->place_count;
     if (!j->place_count) continue;
     j->place_count = 0;
+    if ((chunks += n) > CHUNKS_MOST)
+      return xet_host->failf(c, HF_EPROTO, "the reconstruction of %s names more chunks than it can need",
+                             b->pull->path);
     j->chunks.hashes = malloc(n * sizeof *j->chunks.hashes);
     j->chunks.at = calloc((size_t)n + 1, sizeof *j->chunks.at);
     if (!j->chunks.hashes || !j->chunks.at) return no_memory(c, b->pull);
@@ -318,8 +329,6 @@ static void block_free(struct xet_block *b) {
     free(b->jobs[b->recon.range_count].places);
     free(b->jobs);
   }
-  for (uint32_t i = 0; i < b->fresh_count; i++) xet_recon_free(&b->fresh[i]);
-  free(b->fresh);
   xet_recon_free(&b->recon);
   pthread_mutex_destroy(&b->lock);
 }

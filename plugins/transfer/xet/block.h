@@ -33,8 +33,7 @@ struct xet_block {
   struct xet_recon recon;
   struct xet_job *jobs; /* by range */
   pthread_mutex_t lock;
-  struct xet_recon *fresh; /* addresses that replaced the first ones, newest first; all kept until the block ends */
-  uint32_t fresh_count;
+  uint32_t renewals;    /* of the addresses in recon */
   uint64_t since_fresh; /* bytes since the last renewal */
 };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { KEYS_MOST = 24, CHUNKS_MOST = 8 << 20, ANSWER_KEPT_MOST = 4 << 20 };
+enum { KEYS_MOST = 24, CHUNKS_MOST = 8 << 20, ANSWER_KEPT_MOST = 4 << 20, TOLD_MOST = 1 << 20 };
 
 struct entry {
   uint64_t word;
@@ -17,7 +17,7 @@ struct known {
   struct entry *rows;
   size_t used, size; /* size: a power of two */
   struct xet_hash keys[KEYS_MOST];
-  uint32_t key_count;
+  uint32_t key_count, told; /* told: chunks that answers named */
   struct xorb **xorbs;
   uint32_t xorb_count, xorb_room;
   uint32_t *named, named_size, named_used; /* by hash: number + 1 of the first xorb with it */
@@ -176,8 +176,10 @@ void xet_known_shard(struct xet_upload *u, const uint8_t *data, size_t len) {
   if (xet_shard_read(data, len, &s) || s.expires <= (uint64_t)time(NULL)) return;
   uint32_t key = xet_known_key(u->known, &s.key, &ok);
   for (size_t at = s.xorbs_at; ok && xet_shard_next_xorb(&s, &at, &x);) {
-    struct xorb *xorb = x.chunks && x.chunks <= XET_XORB_CHUNKS_MAX ? xet_xorb_foreign(u, &x.hash, key) : NULL;
+    bool small = x.chunks && x.chunks <= XET_XORB_CHUNKS_MAX && x.chunks <= TOLD_MOST - u->known->told;
+    struct xorb *xorb = small ? xet_xorb_foreign(u, &x.hash, key) : NULL;
     if (!xorb || !read_slots(&x, xorb)) return;
+    u->known->told += x.chunks;
     for (uint32_t i = 0; i < xorb->count; i++)
       if (!xet_known_add(u->known, &xorb->slots[i].hash, xorb, i)) return;
     if (len <= ANSWER_KEPT_MOST) xet_recall_keep(NULL, u->recall, &x.hash, &s.key, xorb->slots, xorb->count, s.expires);

@@ -74,6 +74,7 @@ static hf_status flush(hf_call *c, struct xet_stream *x) {
   x->count = 0;
   x->lent = false;
   hf_status st = n ? xet_place_chunks(c, x, x->first, x->data, x->len, n) : HF_OK;
+  x->stuck |= st != HF_OK;
   x->out_len = 0;
   x->first = x->next;
   return st;
@@ -181,7 +182,7 @@ void xet_stream_reset(struct xet_stream *x) {
   x->consumed = 0;
   x->count = x->entered = x->open_count = 0;
   x->head_have = x->have = x->out_len = 0;
-  x->lent = false;
+  x->lent = x->stuck = false;
   x->damage = NULL;
 }
 

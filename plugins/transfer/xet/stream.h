@@ -46,6 +46,7 @@ struct xet_stream {
   const void *data[16];
   size_t len[16];
   bool lent;          /* some of them lie in memory that is somebody else's */
+  bool stuck;         /* the file did not take them: the stream cannot go on */
   const char *damage; /* why the bytes are wrong: a fresh copy may help */
 };
 /* memory: XET_STREAM_BYTES. */
