@@ -389,6 +389,27 @@ class Uploads(unittest.TestCase):
             with self.subTest(rule):
                 self.trouble([rule], noise(270 + n, 11 * MIB), lfs=True, seconds=25)
 
+    @unittest.skipUnless(FULL, "takes five minutes; XET_FULL=1")
+    def test_who_always_asks_for_patience_is_left(self):
+        """Every shard is put off by what Retry-After allows, although xorbs were taken."""
+        self.trouble([f"kind=status;status=503;retry_after=100;path={SHARD};origin=cdn"], noise(280, 11 * MIB), lfs=True)
+        self.assertLessEqual(len(self.seen("/cas/v2/shards", "POST")), 6)
+
+    def test_the_least_memory(self):
+        """Xorbs do not fit into it; there are two at a time then, however many files go up."""
+        files = self.folder / "many"
+        for n in range(8):
+            self.source(noise(290 + n, 24 * MIB), f"many/{n}.bin")
+        self.hub.reset()
+        self.hub.run("fault", f"kind=slowhead;rate=300;path={PUT};origin=cdn")
+        with open(self.folder / "said", "w") as said:
+            running = subprocess.Popen([HF, "upload", "u/r", str(files)], env=self.environment(HF_MEMORY="16MiB"), stdout=said, stderr=said)
+            _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = status
+        self.assertEqual(status, 0, (self.folder / "said").read_text())
+        self.assertEqual(self.by_lfs(), [])
+        self.assertLess(usage.ru_maxrss, 110 * 1024)
+
     def test_the_bad_host_is_remembered(self):
         folder = self.folder / "several"
         for i in range(300):

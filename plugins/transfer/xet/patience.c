@@ -8,7 +8,7 @@
 #include <strings.h>
 
 enum { CONNECT_MS = 3000, SILENCE_FIRST_MS = 4500, SILENCE_MS = 9000, SILENCE_LONG_MS = 30000, LEAST_MS = 1500 };
-enum { TROUBLE_MS = 9000, TROUBLE_LONG_MS = 80000, WISH_MOST_MS = 120000 };
+enum { TROUBLE_MS = 9000, TROUBLE_LONG_MS = 80000, WISH_MOST_MS = 120000, WISHES_MOST_MS = 300000 };
 #define MUCH ((uint64_t)256 << 20)
 
 static uint64_t sent(struct xet_upload *u) {
@@ -41,7 +41,17 @@ bool xet_transient(hf_status st, const struct hf_http_resp *resp) {
 void xet_patience_well(struct xet_upload *u) {
   pthread_mutex_lock(&u->lock);
   u->trouble_ns = 0;
+  u->wished_ms = 0;
   pthread_mutex_unlock(&u->lock);
+}
+
+/* It said when to come again, and that is no trouble yet; false: it has said so for too long. */
+static bool may_wish(struct xet_upload *u, uint32_t wish) {
+  pthread_mutex_lock(&u->lock);
+  bool may = u->wished_ms + wish <= WISHES_MOST_MS;
+  if (may) u->wished_ms += wish;
+  pthread_mutex_unlock(&u->lock);
+  return may;
 }
 
 static uint32_t wish_of(const struct hf_http_resp *r) {
@@ -64,7 +74,7 @@ hf_status xet_patience_again(hf_call *c, struct xet_upload *u, hf_status st, con
   if (!u->trouble_ns || began_ns < u->trouble_ns) u->trouble_ns = began_ns;
   pthread_mutex_unlock(&u->lock);
   uint32_t all = bytes >= MUCH ? TROUBLE_LONG_MS : TROUBLE_MS, gone = trouble_ms(u);
-  bool waits = wish && bytes && wish <= WISH_MOST_MS; /* it answers, and says when */
+  bool waits = wish && bytes && wish <= WISH_MOST_MS && may_wish(u, wish); /* it answers, and says when */
   bool over = !waits && gone + (wish ? wish : 500) >= all;
   if (over || wish > WISH_MOST_MS) {
     xet_cas_give_up(&u->cas);
@@ -72,7 +82,10 @@ hf_status xet_patience_again(hf_call *c, struct xet_upload *u, hf_status st, con
   }
   if (st != HF_OK) xet_host->clear(c);
   TRY(xet_host->backoff(c, n, wish));
-  if (waits) xet_patience_well(u);
+  if (!waits) return HF_OK;
+  pthread_mutex_lock(&u->lock);
+  u->trouble_ns = 0;
+  pthread_mutex_unlock(&u->lock);
   return HF_OK;
 }
 

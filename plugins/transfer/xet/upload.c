@@ -25,11 +25,8 @@ static hf_status make_pieces(hf_call *c, struct xet_upload *u, uint64_t memory) 
   u->piece_count = n > PIECES_MOST ? PIECES_MOST : n < PIECES_LEAST ? PIECES_LEAST : (uint32_t)n;
   size_t room = u->piece_count * PIECE_ROOM;
   u->pieces = calloc(u->piece_count, sizeof *u->pieces);
-  if (u->own_memory)
-    u->piece_room.data = malloc(room);
-  else
-    TRY(xet_host->buf_get(c, room, &u->piece_room));
-  if (!u->pieces || !u->piece_room.data) return xet_host->failf(c, HF_ENOMEM, "no memory for a Xet session");
+  TRY(xet_xorb_body(c, u, room, &u->piece_room));
+  if (!u->pieces) return xet_host->failf(c, HF_ENOMEM, "no memory for a Xet session");
   for (uint32_t i = 0; i < u->piece_count; i++) {
     u->pieces[i].room = (uint8_t *)u->piece_room.data + i * PIECE_ROOM;
     u->pieces[i].next = u->free_piece;

@@ -81,6 +81,7 @@ struct xet_upload {
   uint32_t grants_most;
   uint32_t fill;       /* raw bytes of a xorb: several fit into the budget */
   uint64_t trouble_ns; /* since when every request failed; 0: the last one did not */
+  uint32_t wished_ms;  /* waited because the CAS said so, since it last took something */
 };
 
 hf_status xet_upload_open(hf_call *, const struct hf_tr_batch *, void **session);
@@ -101,6 +102,8 @@ struct xorb *xet_xorb_foreign(struct xet_upload *, const struct xet_hash *, uint
 hf_status xet_xorb_reserve(hf_call *, struct xet_upload *, uint32_t raw, uint32_t chunks);
 hf_status xet_xorb_slot(hf_call *, struct xet_upload *, const struct xet_hash *, uint32_t raw, struct xorb **,
                         uint32_t *slot);
+/* Memory for a xorb or pieces: of the budget, where it has room for any. */
+hf_status xet_xorb_body(hf_call *, struct xet_upload *, size_t size, struct hf_buf *);
 void xet_xorb_body_free(struct xet_upload *, struct hf_buf *);
 void xet_cond_init(pthread_cond_t *); /* one that waits by the monotonic clock */
 void xet_wait_a_little(struct xet_upload *, pthread_cond_t *);

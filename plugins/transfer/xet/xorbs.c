@@ -4,7 +4,10 @@
 #include "upload.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
+
+enum { OWN_BODIES = 2 }; /* outside of a budget that has no room for any */
 
 struct xorb *xet_xorb_foreign(struct xet_upload *u, const struct xet_hash *hash, uint32_t key) {
   const struct xorb *earlier = xet_known_xorb(u->known, hash);
@@ -31,19 +34,21 @@ static struct xorb *new_xorb(struct xet_upload *u, const struct hf_buf *body) {
 }
 
 void xet_xorb_body_free(struct xet_upload *u, struct hf_buf *body) {
-  if (u->own_memory)
-    free(body->data);
+  if (body->data && u->own_memory)
+    munmap(body->data, body->len);
   else if (body->data)
     xet_host->buf_put(body);
   *body = (struct hf_buf){0};
 }
 
-static hf_status get_body(hf_call *c, struct xet_upload *u, struct hf_buf *body) {
-  size_t size = u->fill + XET_RECORD_HEAD * (size_t)XET_XORB_CHUNKS_MAX;
+hf_status xet_xorb_body(hf_call *c, struct xet_upload *u, size_t size, struct hf_buf *body) {
   *body = (struct hf_buf){0};
   if (!u->own_memory) return xet_host->buf_get(c, size, body);
-  body->data = malloc(size);
-  return body->data ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
+  void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* what is freed is gone */
+  if (at == MAP_FAILED) return xet_host->failf(c, HF_ENOMEM, "no memory for a xorb");
+  body->data = at;
+  body->len = size;
+  return HF_OK;
 }
 
 static bool fits(const struct xet_upload *u, uint32_t raw, uint32_t chunks) {
@@ -72,7 +77,7 @@ static hf_status open_one(hf_call *c, struct xet_upload *u) {
   struct hf_buf body;
   u->opening = true;
   pthread_mutex_unlock(&u->lock);
-  hf_status st = get_body(c, u, &body);
+  hf_status st = xet_xorb_body(c, u, u->fill + XET_RECORD_HEAD * (size_t)XET_XORB_CHUNKS_MAX, &body);
   pthread_mutex_lock(&u->lock);
   u->opening = false;
   pthread_cond_broadcast(&u->changed);
@@ -96,7 +101,7 @@ hf_status xet_xorb_reserve(hf_call *c, struct xet_upload *u, uint32_t raw, uint3
     pthread_mutex_lock(&u->lock);
     if (st != HF_OK) return st;
     if (any || u->open) continue;
-    if (u->opening)
+    if (u->opening || (u->own_memory && u->waiting >= OWN_BODIES))
       xet_wait_a_little(u, &u->changed);
     else
       TRY(open_one(c, u));
