@@ -42,12 +42,16 @@ hf_status hf_provider_key(struct hf_hub *hub, const char *provider, const char *
 }
 
 struct pair {
-  const char *provider, *key;
+  const char *provider, *key, *path;
   bool found;
 };
 
 static hf_status put(struct hf_hub *hub, void *arg, json_t *all) {
   const struct pair *p = arg;
+  struct stat st;
+  if (!json_object_size(all) && !stat(p->path, &st) && st.st_size > 0) /* the keys in it are not to be lost */
+    return hf_hub_fail(hub->call, HF_EIO, "OSError", "%s is damaged and was not changed; repair it, or delete it.",
+                       p->path);
   if (!json_object_set_new(all, p->provider, json_pack("{s:s}", "key", p->key))) return HF_OK;
   return hf_hub_fail(hub->call, HF_EINVAL, "ValueError", "The key is not UTF-8; copy it again.");
 }
@@ -79,7 +83,7 @@ hf_status hf_provider_login(struct hf_hub *hub, const char *provider) {
              *path = path_of(c);
   if (!prompt || !path) return HF_ENOMEM;
   TRY(isatty(STDIN_FILENO) ? hf_host()->ask(hub->out, HF_ASK_SECRET, prompt, line, sizeof line) : read_line(c, line));
-  struct pair p = {.provider = provider, .key = hf_token_clean(c, line)};
+  struct pair p = {.provider = provider, .key = hf_token_clean(c, line), .path = path};
   explicit_bzero(line, sizeof line);
   if (!p.key) return hf_hub_fail(c, HF_EINVAL, "ValueError", "No key was given; nothing has changed.");
   for (const char *s = p.key; *s; s++)

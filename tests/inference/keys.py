@@ -216,7 +216,34 @@ def play(row):
             yield f"the trace says {line.get('key')!r} of the key {key!r} to {host}"
 
 
+def store():
+    """The file of keys: only for its owner, and never written over when it cannot be read."""
+    with tempfile.TemporaryDirectory() as home:
+        env = {**{k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH") if k in os.environ}, "HOME": home, "HF_HOME": home, "NO_COLOR": "1"}
+        path = pathlib.Path(home, "provider_keys")
+
+        def login(key):
+            return subprocess.run([hf, "auth", "login", "--provider", "nebius"], env=env, input=key + "\n", text=True, capture_output=True, timeout=60)
+
+        for before in (None, "", "[groq]\nkey = kept-groq-key\n"):
+            if before is not None:
+                path.write_text(before)
+            if login("new-nebius-key").returncode or "new-nebius-key" not in path.read_text() or path.stat().st_mode & 0o777 != 0o600:
+                yield f"login after {before!r}"
+        if "kept-groq-key" not in path.read_text():
+            yield "another provider's key is gone"
+        broken = path.read_text() + "\n[to gether\nbroken\n"
+        path.write_text(broken)
+        done = login("other-nebius-key")
+        if done.returncode != 1 or "damaged" not in done.stderr or path.read_text() != broken or "nebius-key" in done.stdout + done.stderr:
+            yield f"a damaged file: exit {done.returncode}: {done.stderr}"
+
+
 rows, failed = table(), 0
+if len(sys.argv) <= 2:
+    for what in store():
+        failed += 1
+        print(f"store: {what}")
 for name, row in rows.items():
     if len(sys.argv) > 2 and sys.argv[2] not in name:
         continue
