@@ -112,7 +112,6 @@ static const struct refusal refusals[] = {
     [POLICY_SIZE] = {413, "request_too_large", "The body is larger than this server takes; see --max-body."},
     [POLICY_BUSY] = {429, "too_many_requests", "Too many requests at once; try again, or see --max-requests."},
     [POLICY_MEMORY] = {500, "out_of_memory", "Out of memory; try again later."},
-    [POLICY_ENDING] = {503, "shutting_down", "The server is going down."},
 };
 
 const struct refusal *policy_refusal(enum policy_rule rule) {

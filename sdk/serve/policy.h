@@ -17,8 +17,7 @@ enum policy_rule {
   POLICY_TYPE,
   POLICY_SIZE,
   POLICY_BUSY,
-  POLICY_MEMORY,
-  POLICY_ENDING
+  POLICY_MEMORY
 };
 struct refusal {
   unsigned status;
