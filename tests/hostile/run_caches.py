@@ -21,7 +21,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--bin", type=pathlib.Path, required=True)
 parser.add_argument("--only")
 parser.add_argument("--sample", type=int, default=0, help="so many cases, 0: all")
-parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+parser.add_argument("--seed", type=int, default=int(os.environ.get("HF_TEST_SEED") or int.from_bytes(os.urandom(4), "big")))
 options = parser.parse_args()
 options.bin = options.bin.resolve()
 LARGE = bytes(range(256)) * 12288  # 3 MiB: kept over an interruption

@@ -22,7 +22,7 @@ from mock import COMMIT, CONTENT, Mock, differences, entry, environment, file, i
 parser = argparse.ArgumentParser()
 parser.add_argument("--bin", type=pathlib.Path, required=True)
 parser.add_argument("--sample", type=int, default=0, help="so many names, 0: all")
-parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+parser.add_argument("--seed", type=int, default=int(os.environ.get("HF_TEST_SEED") or int.from_bytes(os.urandom(4), "big")))
 parser.add_argument("--jobs", type=int, default=3)
 parser.add_argument("--one-store", action="store_true", help="each name over the cache or over a folder, in turn")
 parser.add_argument("--only", help="label")
