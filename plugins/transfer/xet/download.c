@@ -38,7 +38,7 @@ static hf_status check_file(hf_call *c, struct xet_pull *p, bool *again) {
   if (strcmp(text, p->hash)) {
     *again = p->copied > 0 && p->sink->forget;
     if (*again) return HF_OK;
-    xet_cas_give_up(p->cas);
+    if (!p->cas->patient) xet_cas_give_up(p->cas); /* else nobody else is there to fetch it once more */
     return xet_host->failf(c, HF_EDIGEST, "%s arrived complete and with another Xet hash", p->path);
   }
   digest_of(&file, &digest);
