@@ -244,8 +244,7 @@ static const char *const odd[] = {
     "{\"json\":null}",
     "{\"json\":\"word\"}",
     "{\"json\":[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]}",
-    "{\"json\":{\"choices\":[],\"data\":[],\"output\":[],\"status\":7,\"id\":{},\"images\":[null],\"urls\":{\"get\":1}}"
-    "}",
+    "{\"json\":{\"choices\":[],\"data\":[],\"output\":[],\"status\":7,\"id\":{},\"images\":[null],\"urls\":{}}}",
     "{\"json\":{\"id\":\"../../x?y#z\",\"status\":\"unheard-of\",\"output\":\"not a url\",\"data\":{\"outputs\":[1]}}}",
     "{\"text\":\"{\\\"cut\\\": \"}",
     "{\"text\":\"<html>Sorry</html>\"}",

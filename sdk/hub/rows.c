@@ -32,7 +32,7 @@ const struct hf_hub_row *hf_hub_row_of(hf_call *c, const char *task) {
   return NULL;
 }
 
-static char *words(const char *fmt, va_list ap) {
+HF_PRINTF(1, 0) static char *words(const char *fmt, va_list ap) {
   char *text = NULL;
   return vasprintf(&text, fmt, ap) < 0 ? NULL : text;
 }

@@ -25,9 +25,9 @@ static hf_status misbehave(hf_call *c, const struct hf_pv_host *h) {
   if (bad("asks-host"))
     for (;;) h->about(h, "model"), usleep(10000);
   if (bad("reads")) { /* what the host made for it, for ever */
-    const char *text = h->text(h->parse(h, "{\"a\": \"words that the hook was given, and goes on to look at\"}"), "a");
-    for (const volatile char *s = text; s;)
-      if (*s != 'w') abort();
+    const volatile char *text = h->text(h->parse(h, "{\"a\": \"words that the hook was given, and goes on to look at\"}"), "a");
+    for (;;)
+      if (!text || *text != 'w') abort();
   }
   if (bad("positive")) return 77;
   if (bad("negative")) return -12345;

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Checks the rules of the house on the source tree and on what was built.
 
-rules.py includes|headers|words|symbols|hardening|suppressions|twice --source DIR --build DIR; prints every breach, exit 1 if there is one.
+rules.py includes|headers|words|symbols|hardening|suppressions|clang|twice --source DIR --build DIR; prints every breach, exit 1 if there is one.
 """
 import argparse
 import hashlib
+import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 parser = argparse.ArgumentParser()
 parser.add_argument("rule")
@@ -242,8 +245,31 @@ def suppressions():
             breach(rel, "switches a sanitizer off")
 
 
+def clang():
+    """The other compiler has nothing to say about what gcc builds: every file, without code being made."""
+    compiler = next((c for c in ("clang", "clang-14", "clang-16", "clang-19") if shutil.which(c)), None)
+    if not compiler:
+        print("SKIPPED: no clang")
+        sys.exit(77)
+    known = subprocess.run([compiler, "-fsyntax-only", "-fstack-clash-protection", "-Werror", "-x", "c", "/dev/null"], capture_output=True)
+
+    def check(entry):
+        words = [w.replace("\\$", "$") for w in shlex.split(entry["command"]) if not w.endswith("ccache")][1:]
+        if known.returncode:
+            words = [w for w in words if w != "-fstack-clash-protection"]
+        words = words[:words.index("-o")] + words[words.index("-c"):]
+        run = subprocess.run([compiler, "-fsyntax-only", "-Wno-unused-command-line-argument", *words], cwd=entry["directory"], capture_output=True, text=True)
+        return entry["file"], run
+    entries = json.loads((build / "compile_commands.json").read_text())
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, run in pool.map(check, entries):
+            if run.returncode:
+                breach(path, run.stderr.strip().splitlines()[0] if run.stderr else f"exit {run.returncode}")
+    print(f"{len(entries)} files")
+
+
 rules = {"includes": includes, "headers": headers, "words": words, "symbols": symbols, "hardening": hardening, "twice": twice,
-         "suppressions": suppressions}
+         "suppressions": suppressions, "clang": clang}
 if options.rule not in rules:
     sys.exit(f"unknown rule {options.rule}")
 rules[options.rule]()

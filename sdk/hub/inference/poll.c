@@ -1,7 +1,6 @@
 /* poll.c - a job that is not done with the POST: asked for until it is, with patience and an end.
  * URLs that an answer names are asked at the host where the POST went; where a row says {abs:..}, as they are and then without
  * any credential. Given up, the job is cancelled where the provider has a way for it. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,8 +130,9 @@ static double scale(hf_call *c) {
 }
 
 static hf_status wait(struct inf *f, uint32_t ms) {
-  double scaled = ceil(ms * scale(f->c));
-  return hf_call_sleep(f->c, (uint64_t)scaled);
+  double scaled = ms * scale(f->c);
+  uint64_t whole = (uint64_t)scaled;
+  return hf_call_sleep(f->c, whole + (scaled > (double)whole));
 }
 
 /* Given up by the caller: the provider is told, where it wants to know. Not when it was the provider that failed. */
