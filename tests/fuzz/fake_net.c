@@ -146,3 +146,29 @@ const struct rewrite_rules *netstack_rules(hf_call *c) {
 void hf_netstack_close(struct hf_netstack *ns) {
   (void)ns;
 }
+
+static int32_t record(void *arg, uint32_t what, const char *json, size_t len) {
+  (void)arg, (void)what;
+  FUZZ_CHECK(json && len);
+  return 0;
+}
+
+void fake_net_run(const char *task, const char *args, const struct hf_kv *option, const uint8_t *answers, size_t size) {
+  const struct hf_kv options[] = {{"HF_TRIES", "1"}, {"HF_TOKEN", FAKE_NET_SECRET}, *option};
+  struct hf_watch watch = {.struct_size = sizeof watch,
+                           .flags = HF_WATCH_RUN_IN_WAIT,
+                           .record = record,
+                           .deadline_ms = 20000,
+                           .options = HF_TABLE_N(options, 3)};
+  hf_runtime *rt = fuzz_runtime(NULL);
+  char *text = fuzz_text(answers, size);
+  fake_net_script(text);
+  hf_op *op = hf_op_start(rt, task, args, &watch);
+  FUZZ_CHECK(op);
+  hf_status st = hf_op_wait(op);
+  const struct hf_error *e = hf_op_error(op);
+  FUZZ_CHECK(st == HF_OK || (e && e->message[0] && !strstr(e->message, FAKE_NET_SECRET)));
+  hf_op_free(op);
+  fake_net_script(NULL);
+  free(text);
+}

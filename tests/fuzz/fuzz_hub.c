@@ -16,30 +16,10 @@ static const struct {
                   {"auth.whoami", "{}"},
                   {"datasets.list", "{\"limit\":3}"}};
 
-static int32_t record(void *arg, uint32_t what, const char *json, size_t len) {
-  (void)arg, (void)what;
-  FUZZ_CHECK(len && json);
-  return 0;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static const struct hf_kv store = {"HF_STORE", "memory:"};
   if (!size) return 0;
-  static const struct hf_kv options[] = {{"HF_STORE", "memory:"}, {"HF_TRIES", "1"}, {"HF_TOKEN", FAKE_NET_SECRET}};
-  hf_runtime *rt = fuzz_runtime(NULL);
-  char *text = fuzz_text(data + 1, size - 1);
-  fake_net_script(text);
-  struct hf_watch watch = {.struct_size = sizeof watch,
-                           .flags = HF_WATCH_RUN_IN_WAIT,
-                           .record = record,
-                           .deadline_ms = 20000,
-                           .options = HF_TABLE_N(options, 3)};
   size_t k = data[0] % HF_COUNT(operations);
-  hf_op *op = hf_op_start(rt, operations[k].task, operations[k].args, &watch);
-  FUZZ_CHECK(op);
-  hf_status st = hf_op_wait(op);
-  FUZZ_CHECK(st == HF_OK || (hf_op_error(op) && hf_op_error(op)->message[0]));
-  hf_op_free(op);
-  fake_net_script(NULL);
-  free(text);
+  fake_net_run(operations[k].task, operations[k].args, &store, data + 1, size - 1);
   return 0;
 }
