@@ -135,12 +135,6 @@ const char *hf_call_intern(hf_call *call, const char *text, size_t len) {
   return copy;
 }
 
-uint64_t hf_now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 struct sleeper {
   pthread_mutex_t lock;
   pthread_cond_t cond;

@@ -11,22 +11,22 @@
 
 #include "net.h"
 
-#define HF_VERSION "0.1.0"
+#define HF_VERSION  "0.1.0"
 #define HF_COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define TRY(x)                       \
-  do {                               \
-    hf_status try_ = (x);            \
-    if (try_ != HF_OK) return try_;  \
+#define TRY(x)                      \
+  do {                              \
+    hf_status try_ = (x);           \
+    if (try_ != HF_OK) return try_; \
   } while (0)
 
 /* ---- mem.c: every allocation of the core. The hook lets tests fail the Nth one. --------------------------------- */
-void *hf_mem_alloc(size_t);             /* zeroed */
+void *hf_mem_alloc(size_t); /* zeroed */
 void *hf_mem_resize(void *, size_t);
 void hf_mem_free(void *);
-char *hf_mem_dup(const char *, size_t); /* len SIZE_MAX: strlen */
+char *hf_mem_dup(const char *, size_t);      /* len SIZE_MAX: strlen */
 void hf_mem_fail_after(long n, bool sticky); /* n < 0: off; also HF_TEST_OOM=N[,sticky] in test builds */
 
-struct hf_arena;                        /* thread-safe bump allocator */
+struct hf_arena; /* thread-safe bump allocator */
 struct hf_arena *hf_arena_new(void);
 void *hf_arena_alloc(struct hf_arena *, size_t); /* zeroed, 16-aligned; NULL when out of memory */
 char *hf_arena_dup(struct hf_arena *, const char *, size_t);
@@ -57,11 +57,11 @@ struct hf_error_slot { /* no allocation: texts are cut to fit */
 struct hf_cancel; /* flag, deadline, hooks; a branch has its own, below that of its parent */
 struct hf_call {
   hf_runtime *rt;
-  struct hf_call *parent;       /* NULL: the operation's own call */
-  hf_op *op;                    /* NULL in calls made by hf_call_begin */
+  struct hf_call *parent;         /* NULL: the operation's own call */
+  hf_op *op;                      /* NULL in calls made by hf_call_begin */
   const struct hf_module *module; /* whose option() keys apply; set by guards */
   struct hf_cancel *cancel;
-  struct hf_arena *arena;       /* the operation's; branches share it */
+  struct hf_arena *arena;               /* the operation's; branches share it */
   _Atomic(struct hf_profile *) profile; /* headers, credentials, options: never changed, only replaced (profile.c) */
   struct hf_error_slot *error;
   const struct hf_watch *watch; /* NULL: nobody looks */
@@ -109,42 +109,44 @@ struct hf_trace;
 struct hf_watcher;
 struct hf_ops;
 struct hf_runtime {
+  const struct hf_host *host; /* what plugins and hf-net are given */
   struct hf_config *config;
   struct hf_registry *registry; /* plugins and tasks */
   struct hf_work *work;         /* its threads start with the first job */
   struct hf_light *light;       /* the same */
   struct hf_budget *budget;
-  struct hf_netstack *net;      /* http.c; loaded at the first request or digest */
+  struct hf_netstack *net; /* http.c; loaded at the first request or digest */
   struct hf_trace *trace;
-  struct hf_watcher *watcher;   /* turns asked-for cancels and deadlines into hooks; its thread starts with the first hook */
-  struct hf_ops *ops;           /* operations that have not ended */
+  struct hf_watcher
+      *watcher;       /* turns asked-for cancels and deadlines into hooks; its thread starts with the first hook */
+  struct hf_ops *ops; /* operations that have not ended */
   _Atomic(hf_http_error_fn) on_http_error;
   void (*log)(void *, int32_t, const char *);
   void *log_arg;
   _Atomic int32_t log_level;
-  pthread_mutex_t lock;         /* lazily made parts */
-  char *libdir;                 /* where hf-net and the shipped plugins are: lib/hf, found from argv0 */
+  pthread_mutex_t lock; /* lazily made parts */
+  char *libdir;         /* where hf-net and the shipped plugins are: lib/hf, found from argv0 */
 };
 /* Defaults that are the Hub's (rows end with a NULL key); sdk/hub/defaults.c. */
 extern const struct hf_kv hf_builtin_defaults[];
 hf_status hf_config_open(const struct hf_runtime_opts *, struct hf_config **, char *why, size_t why_len);
 void hf_config_close(struct hf_config *);
 const char *hf_config_complaints(const struct hf_config *); /* one per line: of hf.conf, of values nobody knows */
-bool hf_config_secret(const char *key);                                                /* never shown, never an option */
+bool hf_config_secret(const char *key);                     /* never shown, never an option */
 const char *hf_config_module(hf_runtime *, const struct hf_module *, const char *key); /* "NAME.key" and param.env */
 void hf_log(hf_runtime *, int32_t level, const char *, ...) HF_PRINTF(3, 4);           /* redacted */
 
 /* ---- registry.c (modules by kind and name), elf.c (note without running), search.c (folders, owners), index.c (cache),
- *      load.c (dlopen, descriptors), normal.c (vtables and rows of ours), guard.c (thread models) --------------------------------------------------------------------- */
+ *      load.c (dlopen, descriptors), normal.c (vtables and rows of ours), refuse.c (its words), guard.c (thread models) ---- */
 hf_status hf_registry_open(hf_runtime *, const struct hf_runtime_opts *, struct hf_registry **);
 void hf_registry_close(struct hf_registry *);
 /* The library's own packs, NULL-terminated; sdk/hub/builtin.c. */
 extern const struct hf_plugin *const hf_builtin_plugins[];
 /* A normalised copy: every function is callable (stubs answer HF_ENOSYS), struct_size is ours. Lives as long as rt. */
 struct hf_slot_module {
-  const struct hf_module *m;   /* normalised vtable */
-  void *state;                 /* from load() */
-  pthread_mutex_t one;         /* HF_THREADS_ONE */
+  const struct hf_module *m; /* normalised vtable */
+  void *state;               /* from load() */
+  pthread_mutex_t one;       /* HF_THREADS_ONE */
   uint32_t threads;
 };
 hf_status hf_module_get(hf_call *, uint32_t kind, const char *name, struct hf_slot_module **);
@@ -160,10 +162,11 @@ void hf_guard_out(struct hf_guard *, hf_call *);
 struct hf_slot { /* where put() goes; made on the stack by the asking function */
   hf_row_fn fn;
   void *arg;
-  uint32_t want;               /* HF_PUT_* accepted, others are HF_EABI */
+  uint32_t want; /* HF_PUT_* accepted, others are HF_EABI */
   hf_call *call;
 };
-hf_status hf_slot_put(hf_slot *, uint32_t what, const void *row, size_t row_size); /* host->put: copies into full rows */
+hf_status hf_slot_put(hf_slot *, uint32_t what, const void *row,
+                      size_t row_size); /* host->put: copies into full rows */
 
 /* ---- task.c: arguments, records, running rows ------------------------------------------------------------------------------- */
 struct hf_out {
@@ -201,13 +204,13 @@ hf_status hf_buf_get(hf_call *, size_t, struct hf_buf *);
 void hf_buf_put(struct hf_buf *);
 
 /* ---- url.c: parsing, origins, rewriting; http.c: hops, credentials, retries, trace; net module behind it ------------------------ */
-struct hf_url { /* pieces of an http(s) URL; port filled in */
+struct hf_url {                            /* pieces of an http(s) URL; port filled in */
   const char *scheme, *user, *host, *path; /* path with query, without fragment */
   uint16_t port;
 };
 hf_status hf_url_parse(hf_call *, const char *url, struct hf_url *);
 const char *hf_url_rewrite(hf_call *, const char *logical, bool *consent); /* HF_URL_REWRITE, for connecting */
-const char *hf_url_unrewrite(hf_call *, const char *physical);            /* locations and links back to logical */
+const char *hf_url_unrewrite(hf_call *, const char *physical);             /* locations and links back to logical */
 hf_status hf_http(hf_call *, const struct hf_http_req *, struct hf_http_resp *);
 hf_status hf_backoff(hf_call *, uint32_t n, uint32_t wish_ms);
 hf_status hf_digest_new(hf_call *, uint32_t algo, uint64_t size, hf_digester **);
@@ -230,7 +233,7 @@ void hf_trace_request(hf_runtime *, const struct hf_trace_row *);
 
 /* ---- names.c: syntax of what names a file; each fails with HF_EINVAL and says why. hf_path_check is in hfcore.h ------------- */
 hf_status hf_repo_check(hf_call *, const struct hf_repo *);
-bool hf_is_commit(const char *);                     /* 40 lower-case hex digits */
+bool hf_is_commit(const char *); /* 40 lower-case hex digits */
 hf_status hf_commit_check(hf_call *, const char *);
 hf_status hf_etag_check(hf_call *, const char *);    /* 1 to 200 bytes, a safe file name */
 hf_status hf_ref_check(hf_call *, const char *name); /* "main", "refs/pr/3" */
@@ -238,7 +241,7 @@ hf_status hf_ref_check(hf_call *, const char *name); /* "main", "refs/pr/3" */
 /* ---- sink.c: the wrapped sink; journal.c: its block journal; store.c: typed calls into a backend; fetch.c: the dispatcher ------- */
 struct hf_sink_opts {
   struct hf_ingest what;
-  uint32_t item;               /* index for progress events */
+  uint32_t item; /* index for progress events */
   hf_store *store;
 };
 /* Wraps a store's sink; takes it over in every case. */

@@ -78,14 +78,6 @@ static const struct {
 /* Symbols that some linkers export from every shared object. */
 static const char *const tool_symbols[] = {"_init", "_fini", "_edata", "_end", "__bss_start"};
 
-bool hf_refuse(char why[HF_WHY_MAX], const char *fmt, ...) {
-  va_list ap;
-  va_start(ap, fmt);
-  vsnprintf(why, HF_WHY_MAX, fmt, ap);
-  va_end(ap);
-  return false;
-}
-
 bool hf_name_legal(const char *s) {
   size_t n = 0;
   for (; s[n]; n++) {

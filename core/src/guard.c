@@ -45,8 +45,8 @@ union any_row {
 static hf_status broken(hf_slot *s, const char *what) {
   const struct hf_module *m = s->call ? s->call->module : NULL;
   if (!s->call) return HF_EABI;
-  return hf_host()->failf(s->call, HF_EABI, "the module %s broke a rule of the plugin ABI: it put %s",
-                          m ? m->name : "?", what);
+  return hf_call_failf(s->call, HF_EABI, "the module %s broke a rule of the plugin ABI: it put %s", m ? m->name : "?",
+                       what);
 }
 
 hf_status hf_slot_put(hf_slot *s, uint32_t what, const void *row, size_t row_size) {
@@ -66,7 +66,7 @@ hf_status hf_slot_put(hf_slot *s, uint32_t what, const void *row, size_t row_siz
 }
 
 hf_slot *hf_slot_new(hf_call *c, uint32_t want, hf_row_fn fn, void *arg) {
-  hf_slot *s = hf_host()->arena(c, sizeof *s);
+  hf_slot *s = hf_call_arena(c, sizeof *s);
   if (s) *s = (hf_slot){.fn = fn, .arg = arg, .want = want, .call = c};
   return s;
 }

@@ -109,7 +109,7 @@ static hf_status tell_revision(struct gather *g, const char *commit) {
     g->revision_size = 0;
     g->revision_mtime = 0;
     hf_status st = hf_store_tree_get(g->c, g->s, &g->repo, commit, see_entry, g);
-    if (st == HF_ENOTFOUND) hf_host()->clear(g->c), st = HF_OK;
+    if (st == HF_ENOTFOUND) hf_call_clear(g->c), st = HF_OK;
     TRY(st);
     if (pass) break;
     TRY(tell(g,
@@ -193,7 +193,7 @@ hf_status hf_held_scan(hf_call *c, hf_store *s, const struct hf_repo *repo, uint
 
 static hf_status gone_is_fine(hf_call *c, hf_status st) {
   if (st != HF_ENOTFOUND) return st;
-  hf_host()->clear(c);
+  hf_call_clear(c);
   return HF_OK;
 }
 
@@ -229,7 +229,7 @@ static hf_status drop_revision(hf_call *c, hf_store *s, const struct hf_held *ro
   for (size_t i = 0; i < g.ref_count && st == HF_OK; i++) {
     if (strcmp(g.refs[i].commit, row->commit) != 0) continue;
     st = hf_store_ref_put(c, s, &row->repo, g.refs[i].ref, row->commit, NULL);
-    if (st == HF_ECONFLICT) hf_host()->clear(c), st = HF_OK; /* it shows another commit by now */
+    if (st == HF_ECONFLICT) hf_call_clear(c), st = HF_OK; /* it shows another commit by now */
   }
   hf_mem_free(g.refs);
   return st;

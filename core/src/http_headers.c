@@ -226,7 +226,7 @@ hf_status http_request_headers(struct http *h, struct hf_kv **rows, uint32_t *n)
     if (is_credential(r.at[i].key)) hf_secret_carried(r.at[i].value);
   h->secret_from = NULL;
   if (h->trusted_way && hf_url_same_origin(h->req.url, h->url)) h->secret_from = h->req.secret_from;
-  if (h->secret_from == NULL && has(&r, "authorization")) h->secret_from = hf_host()->option(h->call, "HF_TOKEN_FROM");
+  if (h->secret_from == NULL && has(&r, "authorization")) h->secret_from = hf_call_get_option(h->call, "HF_TOKEN_FROM");
   *n = r.n;
   return HF_OK;
 }

@@ -157,7 +157,7 @@ static struct user *user_of(const struct hf_plugin *p, bool make) {
   return u;
 }
 
-hf_status hf_load_use(const struct hf_plugin *p, void **state, char why[HF_WHY_MAX]) {
+hf_status hf_load_use(const struct hf_plugin *p, const struct hf_host *host, void **state, char why[HF_WHY_MAX]) {
   pthread_mutex_lock(&users_lock);
   struct user *u = user_of(p, true);
   while (u && u->stage == BUSY && !pthread_equal(u->by, pthread_self())) pthread_cond_wait(&users_change, &users_lock);
@@ -166,7 +166,7 @@ hf_status hf_load_use(const struct hf_plugin *p, void **state, char why[HF_WHY_M
     u->stage = BUSY, u->by = pthread_self();
     pthread_mutex_unlock(&users_lock);
     void *made = NULL;
-    hf_status got = p->load(hf_host(), &made);
+    hf_status got = p->load(host, &made);
     pthread_mutex_lock(&users_lock);
     u->st = st = got == HF_OK ? HF_OK : got < 0 ? got : HF_EABI;
     u->state = made;

@@ -110,7 +110,7 @@ static hf_status open_stack(hf_call *call, struct hf_netstack *ns) {
   };
   if (hf_config_flag(rt, "HF_INSECURE")) c.flags |= HF_NET_INSECURE;
   if (hf_config_flag(rt, "HF_NO_HTTP2")) c.flags |= HF_NET_NO_HTTP2;
-  hf_status st = ns->module->open(hf_host(), &c, &ns->stack, why, sizeof(why));
+  hf_status st = ns->module->open(rt->host, &c, &ns->stack, why, sizeof(why));
   if (st != HF_OK) {
     ns->stack = NULL;
     return hf_call_failf(call, st, "The network cannot be used: %s.", why[0] != '\0' ? why : "out of memory");

@@ -13,8 +13,8 @@ typedef void (*any_fn)(void);
 static hf_status no_such(hf_call *c, const char *fn) {
   const struct hf_module *m = c ? c->module : NULL;
   if (!c) return HF_ENOSYS;
-  return hf_host()->failf(c, HF_ENOSYS, "the %s %s has no %s()", m ? hf_kind_word(m->kind) : "module", m ? m->name : "",
-                          fn);
+  return hf_call_failf(c, HF_ENOSYS, "the %s %s has no %s()", m ? hf_kind_word(m->kind) : "module", m ? m->name : "",
+                       fn);
 }
 
 #define STAND_IN(fn, ...)                 \
@@ -197,20 +197,19 @@ static const struct list provider_lists[] = {
 
 static const struct kind {
   uint32_t kind;
-  const char *word;
   size_t size, min; /* our vtable; what ABI 1.0 had */
   const struct function *fns;
   uint32_t fn_count;
   const struct list *lists;
   uint32_t list_count;
 } kinds[] = {
-    {HF_KIND_TRANSFER, "transfer adapter", sizeof(struct hf_transfer), sizeof(struct hf_transfer), transfer_fns,
-     HF_COUNT(transfer_fns), NULL, 0},
-    {HF_KIND_STORAGE, "storage backend", sizeof(struct hf_storage), offsetof(struct hf_storage, scan), storage_fns,
-     HF_COUNT(storage_fns), NULL, 0},
-    {HF_KIND_PROVIDER, "provider", sizeof(struct hf_provider), offsetof(struct hf_provider, flags), NULL, 0,
-     provider_lists, HF_COUNT(provider_lists)},
-    {HF_KIND_TASKS, "task pack", sizeof(struct hf_tasks), offsetof(struct hf_tasks, run_row), NULL, 0, tasks_lists,
+    {HF_KIND_TRANSFER, sizeof(struct hf_transfer), sizeof(struct hf_transfer), transfer_fns, HF_COUNT(transfer_fns),
+     NULL, 0},
+    {HF_KIND_STORAGE, sizeof(struct hf_storage), offsetof(struct hf_storage, scan), storage_fns, HF_COUNT(storage_fns),
+     NULL, 0},
+    {HF_KIND_PROVIDER, sizeof(struct hf_provider), offsetof(struct hf_provider, flags), NULL, 0, provider_lists,
+     HF_COUNT(provider_lists)},
+    {HF_KIND_TASKS, sizeof(struct hf_tasks), offsetof(struct hf_tasks, run_row), NULL, 0, tasks_lists,
      HF_COUNT(tasks_lists)},
 };
 
@@ -218,11 +217,6 @@ static const struct kind *kind_of(uint32_t kind) {
   for (size_t i = 0; i < HF_COUNT(kinds); i++)
     if (kinds[i].kind == kind) return &kinds[i];
   return NULL;
-}
-
-const char *hf_kind_word(uint32_t kind) {
-  const struct kind *k = kind_of(kind);
-  return k ? k->word : NULL;
 }
 
 /* ---- tables ---- */
@@ -307,7 +301,8 @@ static bool take_functions(const struct kind *k, struct hf_module *m, char why[H
     if (fn) continue;
     bool wanted = (f->demand & ALWAYS) || (f->caps & m->caps);
     if ((f->demand & WRITES) && read_only) wanted = false;
-    if (wanted || !f->stand_in) return hf_refuse(why, "has a %s %s without %s()", k->word, m->name, f->name);
+    if (wanted || !f->stand_in)
+      return hf_refuse(why, "has a %s %s without %s()", hf_kind_word(m->kind), m->name, f->name);
     memcpy((uint8_t *)m + f->at, &f->stand_in, sizeof fn);
   }
   return true;

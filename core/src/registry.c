@@ -29,6 +29,7 @@ struct entry { /* one module */
   bool bound;
 };
 struct hf_registry {
+  const struct hf_host *host;
   struct hf_arena *arena;
   pthread_mutex_t lock;
   struct plugin *plugins, **plugins_end;
@@ -413,7 +414,7 @@ static hf_status ready(struct hf_registry *r, struct entry *e, const char **refu
   pthread_mutex_unlock(&r->lock);
   if (used) return HF_OK;
   void *state = NULL;
-  hf_status st = *refused ? HF_EABI : hf_load_use(p->p, &state, why);
+  hf_status st = *refused ? HF_EABI : hf_load_use(p->p, r->host, &state, why);
   pthread_mutex_lock(&r->lock);
   bool twice = st == HF_OK && p->used;
   if (st == HF_OK && !twice) {
@@ -435,7 +436,7 @@ hf_status hf_slot_ready(hf_call *c, struct hf_slot_module *s) {
   const char *why;
   hf_status st = ready(c->rt->registry, e, &why);
   if (st == HF_OK) return HF_OK;
-  return hf_host()->failf(c, st, "the plugin %s %s", e->plugin->path ? e->plugin->path : e->info.plugin, why);
+  return hf_call_failf(c, st, "the plugin %s %s", e->plugin->path ? e->plugin->path : e->info.plugin, why);
 }
 
 /* ---- asking ---- */
@@ -478,7 +479,7 @@ hf_status hf_module_get(hf_call *c, uint32_t kind, const char *name, struct hf_s
   struct entry *e = open_module(c->rt, kind, name, &why);
   bool known = e || refused_one(r, kind, name);
   leave(c->rt);
-  if (!e) return hf_host()->failf(c, known ? HF_EABI : HF_ENOTFOUND, "%s", why);
+  if (!e) return hf_call_failf(c, known ? HF_EABI : HF_ENOTFOUND, "%s", why);
   TRY(hf_slot_ready(c, &e->slot));
   *out = &e->slot;
   return HF_OK;
@@ -669,6 +670,7 @@ hf_status hf_registry_open(hf_runtime *rt, const struct hf_runtime_opts *o, stru
   r->no_files = o && (o->flags & HF_RT_NO_PLUGINS);
   r->plugin_path = o && o->plugin_path ? keep(r, o->plugin_path) : NULL;
   r->libdir = rt->libdir;
+  r->host = rt->host;
   hf_status st = add_statics(r, hf_builtin_plugins);
   if (st == HF_OK && o) st = add_statics(r, o->statics);
   if (st == HF_OK)

@@ -64,7 +64,7 @@ const struct hf_plugin *hf_load_file(const char *path, struct hf_facts *, char w
 /* The rules of a descriptor in memory; facts NULL: built in. */
 bool hf_load_check(const struct hf_plugin *, const struct hf_facts *, char why[HF_WHY_MAX]);
 /* load() of the plugin, once in this process until the last user lets go; a failure stays. */
-hf_status hf_load_use(const struct hf_plugin *, void **state, char why[HF_WHY_MAX]);
+hf_status hf_load_use(const struct hf_plugin *, const struct hf_host *, void **state, char why[HF_WHY_MAX]);
 void hf_load_drop(const struct hf_plugin *);
 
 /* ---- normal.c ---- */

@@ -100,6 +100,7 @@ hf_status hf_runtime_new(const struct hf_runtime_opts *given, hf_runtime **out) 
   hf_status st = HF_ENOMEM;
   if (rt) {
     pthread_mutex_init(&rt->lock, NULL);
+    rt->host = hf_host();
     rt->log = opts.log;
     rt->log_arg = opts.log_arg;
     st = make_parts(rt, &opts);

@@ -322,7 +322,7 @@ hf_status hf_store_scan(hf_call *c, hf_store *s, const struct hf_repo *repo, uin
   hf_status st;
   ASK(c, s, st, HF_PUT_HELD, fn, arg, s->st->scan(c, s->obj, repo, flags, &slot));
   if (st != HF_ENOSYS) return st;
-  hf_host()->clear(c);
+  hf_call_clear(c);
   return hf_held_scan(c, s, repo, flags, fn, arg);
 }
 
@@ -334,7 +334,7 @@ hf_status hf_store_expunge(hf_call *c, hf_store *s, const struct hf_held *rows, 
   struct hf_table t = HF_TABLE_N(rows, n);
   hf_status st = store_expunge(c, s, t);
   if (st != HF_ENOSYS) return st;
-  hf_host()->clear(c);
+  hf_call_clear(c);
   return hf_held_expunge(c, s, rows, n);
 }
 

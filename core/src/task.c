@@ -145,17 +145,17 @@ static hf_status check_value(hf_call *c, const struct hf_param *p, const char *s
   switch (p->type) {
     case HF_P_INT:
       if (whole_number(s, &n)) return HF_OK;
-      return hf_host()->failf(c, HF_EINVAL, "%s: '%.200s' is not a valid integer.", p->name, shown);
+      return hf_call_failf(c, HF_EINVAL, "%s: '%.200s' is not a valid integer.", p->name, shown);
     case HF_P_BOOL:
       if (truth(s, &n)) return HF_OK;
-      return hf_host()->failf(c, HF_EINVAL, "%s: '%.200s' is not a valid boolean.", p->name, shown);
+      return hf_call_failf(c, HF_EINVAL, "%s: '%.200s' is not a valid boolean.", p->name, shown);
     case HF_P_FLOAT:
       (void)strtod(s, &end);
       if (end != s && !*end) return HF_OK;
-      return hf_host()->failf(c, HF_EINVAL, "%s: '%.200s' is not a valid float.", p->name, shown);
+      return hf_call_failf(c, HF_EINVAL, "%s: '%.200s' is not a valid float.", p->name, shown);
     case HF_P_CHOICE:
       if (!p->choices || in_list(p->choices, s)) return HF_OK;
-      return hf_host()->failf(c, HF_EINVAL, "%s: '%.200s' is not one of %.200s.", p->name, shown, p->choices);
+      return hf_call_failf(c, HF_EINVAL, "%s: '%.200s' is not one of %.200s.", p->name, shown, p->choices);
     default: return HF_OK;
   }
 }
@@ -165,7 +165,7 @@ hf_status hf_args_check(hf_call *c, const hf_args *a) {
   for (uint32_t i = 0; i < t->params.count; i++) {
     const struct hf_param *p = (const void *)((const uint8_t *)t->params.rows + (size_t)i * t->params.stride);
     const char *s = hf_arg_str(a, p->name, 0);
-    if (!s && (p->flags & HF_PF_REQUIRED)) return hf_host()->failf(c, HF_EINVAL, "%s: missing %s.", t->name, p->name);
+    if (!s && (p->flags & HF_PF_REQUIRED)) return hf_call_failf(c, HF_EINVAL, "%s: missing %s.", t->name, p->name);
     for (uint32_t k = 0; s; s = hf_arg_str(a, p->name, ++k)) TRY(check_value(c, p, s));
   }
   return HF_OK;
@@ -179,7 +179,7 @@ struct json {
 };
 
 static hf_status bad(struct json *j, const char *what) {
-  return hf_host()->failf(j->call, HF_EINVAL, "The arguments are not a JSON object as expected: %s.", what);
+  return hf_call_failf(j->call, HF_EINVAL, "The arguments are not a JSON object as expected: %s.", what);
 }
 
 static void blank(struct json *j) {
@@ -349,7 +349,7 @@ static hf_status member(struct json *j, hf_args *a) {
   TRY(string(j, &name));
   const struct hf_param *p = param_of(a->task, name);
   hf_status st = HF_OK;
-  if (!p) st = hf_host()->failf(j->call, HF_EINVAL, "%s has no parameter \"%.64s\".", a->task->name, name);
+  if (!p) st = hf_call_failf(j->call, HF_EINVAL, "%s has no parameter \"%.64s\".", a->task->name, name);
   hf_mem_free(name);
   TRY(st);
   if (!eat(j, ':')) return bad(j, "a colon is missing");
@@ -379,7 +379,7 @@ hf_status hf_args_read(hf_call *c, const struct hf_task *t, const char *json, hf
   struct json j = {c, json ? json : ""};
   hf_args *a = hf_args_new(t);
   hf_status st = a ? members(&j, a) : HF_ENOMEM;
-  if (st == HF_ENOMEM) hf_host()->failf(c, HF_ENOMEM, "%s: out of memory.", t->name);
+  if (st == HF_ENOMEM) hf_call_failf(c, HF_ENOMEM, "%s: out of memory.", t->name);
   if (st == HF_OK)
     *out = a;
   else
@@ -400,7 +400,7 @@ hf_status hf_ask(hf_out *o, uint32_t what, const char *prompt, char *answer, siz
   const struct hf_watch *w = c ? c->watch : NULL;
   if (!c) return HF_EINVAL;
   if (what < HF_ASK_CONFIRM || what > HF_ASK_CHOICE || !prompt || (what != HF_ASK_CONFIRM && (!answer || !room)))
-    return hf_host()->failf(c, HF_EABI, "A task asked for something that cannot be asked; its pack has a bug.");
+    return hf_call_failf(c, HF_EABI, "A task asked for something that cannot be asked; its pack has a bug.");
   TRY(hf_call_check(c));
   hf_status st = HF_EINVAL;
   if (w && w->ask) {
@@ -422,19 +422,19 @@ hf_status hf_ask(hf_out *o, uint32_t what, const char *prompt, char *answer, siz
 hf_status hf_task_get(hf_call *c, const char *name, const struct hf_task **out) {
   *out = name ? hf_task_find(c->rt, name) : NULL;
   if (*out) return HF_OK;
-  return hf_host()->failf(c, HF_ENOTFOUND, "There is no task \"%.96s\": `hf commands` shows what there is.",
-                          name ? name : "");
+  return hf_call_failf(c, HF_ENOTFOUND, "There is no task \"%.96s\": `hf commands` shows what there is.",
+                       name ? name : "");
 }
 
 hf_status hf_task_run(hf_call *c, const struct hf_task *t, const hf_args *a, hf_out *out) {
   TRY(hf_args_check(c, a));
   struct hf_slot_module *s = hf_registry_pack(c->rt, t);
-  if (!s) return hf_host()->failf(c, HF_EINVAL, "The task %s belongs to no open pack of this runtime.", t->name);
+  if (!s) return hf_call_failf(c, HF_EINVAL, "The task %s belongs to no open pack of this runtime.", t->name);
   const struct hf_tasks *pack = (const struct hf_tasks *)s->m;
   if (!t->run && !pack->run_row) {
     s = hf_registry_runner(c->rt);
     pack = s ? (const struct hf_tasks *)s->m : NULL;
-    if (!pack) return hf_host()->failf(c, HF_ENOSYS, "Nothing here can run the task %s.", t->name);
+    if (!pack) return hf_call_failf(c, HF_ENOSYS, "Nothing here can run the task %s.", t->name);
   }
   TRY(hf_slot_ready(c, s));
   struct hf_guard g;
@@ -448,7 +448,7 @@ hf_status hf_task_call(hf_call *c, const char *name, const char *json_args, hf_o
   static _Thread_local unsigned depth;
   const struct hf_task *t;
   hf_args *a;
-  if (depth >= DEPTH_MAX) return hf_host()->failf(c, HF_EINTERNAL, "Tasks call each other without end (%.96s).", name);
+  if (depth >= DEPTH_MAX) return hf_call_failf(c, HF_EINTERNAL, "Tasks call each other without end (%.96s).", name);
   TRY(hf_task_get(c, name, &t));
   TRY(hf_args_read(c, t, json_args, &a));
   depth++;

@@ -146,7 +146,7 @@ static void *use(void *arg) {
   char why[HF_WHY_MAX];
   void *state = NULL;
   (void)arg;
-  return hf_load_use(&fake, &state, why) == HF_OK && state == hf_host() ? &fake : NULL;
+  return hf_load_use(&fake, hf_host(), &state, why) == HF_OK && state == hf_host() ? &fake : NULL;
 }
 
 START_TEST(load_runs_once_whoever_asks) {
