@@ -1,8 +1,6 @@
-/* layer.c - the stack of layers that HF_LAYERS asks for: parsing, and running a call through it.
+/* layer.c - the stack of layers that HF_LAYERS asks for: making it, and running a call through it.
  * Layers are for tests and for people who look into trouble; without HF_LAYERS none of this runs.
  * The vtables are forwarded in layer_storage.c, layer_sink.c and layer_transfer.c. */
-#include <stdlib.h>
-
 #include "layer.h"
 
 enum { LAYERS_MOST = 8, SPEC_LONGEST = 512 };
@@ -18,28 +16,6 @@ struct hf_layers {
     char op[32]; /* "": all */
   } rows[LAYERS_MOST];
 };
-
-bool hf_layer_text(const char *spec, const char *key, char *out, size_t room) {
-  size_t k = strlen(key);
-  while (*spec) {
-    size_t n = strcspn(spec, ",");
-    if (n > k && spec[k] == '=' && strncmp(spec, key, k) == 0) {
-      if (n - k - 1 >= room) return false;
-      memcpy(out, spec + k + 1, n - k - 1);
-      out[n - k - 1] = 0;
-      return true;
-    }
-    spec += n + (spec[n] == ',');
-  }
-  return false;
-}
-
-double hf_layer_number(const char *spec, const char *key, double deflt) {
-  char text[64], *end;
-  if (!hf_layer_text(spec, key, text, sizeof text)) return deflt;
-  double v = strtod(text, &end);
-  return end != text && v >= 0 ? v : deflt;
-}
 
 static hf_status add(hf_call *c, struct hf_layers *l, const char *wanted, const char *text, size_t len) {
   char spec[SPEC_LONGEST], on[16];

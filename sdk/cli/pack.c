@@ -2,29 +2,12 @@
  * Built in like any static plugin, so help, completion and `hf commands` list them without a special case.
  * What they print beyond a line or two is made in the file named after them. */
 #define HF_STATIC_PLUGIN tasks_cli
-#include <stdlib.h>
-#include <string.h>
-
-#include <jansson.h>
-
 #include "cli.h"
-
-const struct hf_host *cli_host;
 
 static hf_status load(const struct hf_host *host, void **state) {
   cli_host = host;
   *state = NULL;
   return HF_OK;
-}
-
-hf_status cli_record_text(hf_out *out, uint32_t what, const char *text) {
-  json_t *value = json_string(text);
-  char *json = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
-  json_decref(value);
-  if (!json) return HF_ENOMEM;
-  hf_status st = cli_host->record(out, what, json, strlen(json));
-  free(json);
-  return st;
 }
 
 static hf_status run_version(hf_call *c, void *state, const hf_args *args, hf_out *out) {

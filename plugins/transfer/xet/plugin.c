@@ -3,8 +3,6 @@
  * Nothing happens at load but that the host is kept. */
 #include "plugin.h"
 
-const struct hf_host *xet_host;
-
 static hf_status load(const struct hf_host *host, void **state) {
   xet_host = host;
   *state = NULL;
