@@ -27,11 +27,13 @@ def param(p):
 
 
 def command(name, c, aliases=()):
+    c = c.materialize() if hasattr(c, "materialize") else c  # loaded when it is first used
     row = {"name": name, "aliases": sorted(aliases), "hidden": c.hidden, "kind": "group" if isinstance(c, click.Group) else "command"}
     if isinstance(c, click.Group):
         context = click.Context(c, info_name=name)
-        also = {n: [a for a, of in getattr(c, "_alias_map", {}).items() if of == n] for n in c.list_commands(context)}
-        return row | {"commands": [command(n, c.get_command(context, n), also[n]) for n in also]}
+        below = [(n, c.get_command(context, n)) for n in c.list_commands(context)]
+        also = c._alias_map()
+        return row | {"commands": [command(n, k, also.get(n, ())) for n, k in below]}
     return row | {"params": [param(p) for p in c.params]}
 
 
