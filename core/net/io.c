@@ -146,16 +146,7 @@ static void detach(struct exchange *x, CURLcode code) {
   if (!x->attached) return;
   x->attached = false;
   curl_multi_remove_handle(x->stack->multi, x->easy);
-  x->code = code;
-  curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &x->http_version);
-  curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &x->request_size);
-  curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &x->connect_code);
-  curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &x->os_errno);
-  curl_off_t sent = 0, received = 0;
-  curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-  curl_easy_getinfo(x->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-  x->sent = sent > 0 ? (uint64_t)sent : 0;
-  x->received = received > 0 ? (uint64_t)received : 0;
+  request_ended(x, code);
   stack_mark_dirty(x);
 }
 

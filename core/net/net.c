@@ -27,6 +27,7 @@ static void stack_close(void *net) {
   stack_stop(s);
   for (uint32_t i = 0; i < s->idle_count; i++) curl_easy_cleanup(s->idle_easy[i]);
   if (s->multi != NULL) curl_multi_cleanup(s->multi);
+  lanes_close(s);
   for (struct chunk *c = s->idle_chunks, *next; c != NULL; c = next) {
     next = c->next;
     free(c);

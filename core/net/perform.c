@@ -37,7 +37,7 @@ static void end_early(struct turn *t, hf_status st) {
   t->ending = true;
   t->enough = st == HF_PENDING;
   t->st = t->enough ? HF_OK : st;
-  if (!t->x->done) stack_mail(t->x, MAIL_END);
+  if (!t->x->done && t->x->direct == NULL) stack_mail(t->x, MAIL_END);
 }
 
 /* Bytes per second in all: the next byte of a direction has its time, and whoever sends or takes some moves it on. */
@@ -62,10 +62,7 @@ static hf_status pace(hf_call *call, struct stack *s, int way, size_t n) {
 
 /* ---- what there is to do; each is entered and left with the lock held and runs the core's callback without -------------- */
 
-static void give_head(struct turn *t) {
-  struct exchange *x = t->x;
-  t->head_given = true;
-  pthread_mutex_unlock(&x->lock);
+static hf_status tell_head(struct exchange *x) {
   hf_status st = HF_ENOMEM;
   struct hf_kv *rows = calloc(x->head_count + 1u, sizeof(*rows));
   if (rows != NULL) {
@@ -78,6 +75,14 @@ static void give_head(struct turn *t) {
     st = x->req->on_head(x->req->arg, x->head_status, rows, x->head_count);
     free(rows);
   }
+  return st;
+}
+
+static void give_head(struct turn *t) {
+  struct exchange *x = t->x;
+  t->head_given = true;
+  pthread_mutex_unlock(&x->lock);
+  hf_status st = tell_head(x);
   t->free_ns = stack_now_ns();
   pthread_mutex_lock(&x->lock);
   if (st != HF_OK) end_early(t, st);
@@ -186,6 +191,40 @@ static void run(struct turn *t) {
   pthread_mutex_unlock(&x->lock);
 }
 
+/* ---- the same where the worker itself drives curl ------------------------------------------------------------------------- */
+
+static bool direct_goes_on(struct turn *t, hf_status st) {
+  t->free_ns = stack_now_ns();
+  if (st != HF_OK && !t->ending) {
+    t->ending = true;
+    t->enough = st == HF_PENDING;
+    t->st = t->enough ? HF_OK : st;
+  }
+  return !t->ending;
+}
+
+bool direct_head(struct exchange *x) {
+  x->direct->head_given = true;
+  return direct_goes_on(x->direct, tell_head(x));
+}
+
+bool direct_body(struct exchange *x, const char *data, size_t len) {
+  struct turn *t = x->direct;
+  t->body_given = true;
+  hf_status st = x->req->on_body(x->req->arg, data, len);
+  if (st == HF_OK) st = pace(t->call, x->stack, 0, len);
+  return direct_goes_on(t, st);
+}
+
+static bool direct_look(void *arg) {
+  struct turn *t = arg;
+  if (t->ending) return false;
+  pthread_mutex_lock(&t->x->lock);
+  look_at_clock(t);
+  pthread_mutex_unlock(&t->x->lock);
+  return !t->ending;
+}
+
 static void drop_chunks(struct stack *s, struct chunk_queue *q) {
   for (struct chunk *c; (c = chunk_pop(q)) != NULL;) chunk_put(s, c);
 }
@@ -225,19 +264,27 @@ static struct exchange *exchange_new(struct stack *s, const struct hf_net_req *r
 hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, struct hf_net_result *result) {
   struct stack *s = net;
   *result = (struct hf_net_result){.struct_size = sizeof(*result), .sent_nothing = 1};
-  if (stack_start(s) != HF_OK) return s->host->failf(call, HF_ENOMEM, "cannot start the network thread");
+  bool alone = req->flags & HF_NETREQ_PATIENT && req->on_send == NULL && !(s->light_self != NULL && s->light_self());
+  struct lane *lane = alone ? lane_take(s, req->url) : NULL;
+  if (lane == NULL && stack_start(s) != HF_OK)
+    return s->host->failf(call, HF_ENOMEM, "cannot start the network thread");
   struct slot *slot = NULL;
   hf_status waited = req->flags & (HF_NETREQ_NESTED | HF_NETREQ_PATIENT) ? HF_OK : slot_take(call, s, req->url, &slot);
   if (waited != HF_OK) return waited;
   struct exchange *x = exchange_new(s, req);
   if (x == NULL) {
+    lane_give(s, lane);
     slot_give(s, slot);
     return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
   }
   struct turn t = {.call = call, .x = x, .begin_ns = stack_now_ns()};
+  if (lane != NULL) x->direct = &t;
   t.st = request_prepare(call, x);
   if (t.st == HF_OK) {
-    run(&t);
+    if (lane != NULL)
+      lane_run(lane, x, direct_look, &t);
+    else
+      run(&t);
     result->status = x->head_ready ? x->head_status : 0;
     result->sent = x->sent;
     result->received = x->received;
@@ -250,6 +297,7 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   }
   result->ms = (double)(stack_now_ns() - t.begin_ns) / 1e6;
   give_back(x);
+  lane_give(s, lane);
   slot_give(s, slot);
   return t.st;
 }

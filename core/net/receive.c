@@ -1,4 +1,4 @@
-/* receive.c - curl's callbacks, on the I/O thread: headers within limits, the body into chunks for the worker, the body to
+/* receive.c - curl's callbacks, on the I/O thread or the worker's own: headers within limits, the body into chunks for the worker, the body to
  * send out of chunks that the worker filled. When the worker is behind, reading pauses until it has caught up.
  * A refusal is noted in the exchange and stops curl. */
 #include <ctype.h>
@@ -106,6 +106,7 @@ size_t receive_header(char *data, size_t one, size_t len, void *arg) {
   pthread_mutex_lock(&x->lock);
   x->head_ready = true;
   pthread_mutex_unlock(&x->lock);
+  if (x->direct != NULL) return direct_head(x) ? whole : 0;
   stack_mark_dirty(x);
   return whole;
 }
@@ -129,6 +130,7 @@ size_t receive_body(char *data, size_t one, size_t len, void *arg) {
   if (len == 0 || x->refused != HF_OK) return 0;
   touch(x);
   if (is_bomb(x, len)) return refuse(x, HF_EPROTO, "the answer expands more than a hundredfold");
+  if (x->direct != NULL) return direct_body(x, data, len) ? len : 0;
   size_t done = 0;
   pthread_mutex_lock(&x->lock);
   struct chunk *tail = x->in.last;

@@ -33,9 +33,11 @@ static CURL *get_easy(struct stack *s) {
 
 /* ---- headers ------------------------------------------------------------------------------------------------------ */
 
+/* name: with a colon behind it. */
 static bool has_header(const struct hf_net_req *req, const char *name) {
+  size_t n = strlen(name) - 1;
   for (uint32_t i = 0; i < req->header_count; i++)
-    if (strcasecmp(req->headers[i].key, name) == 0) return true;
+    if (strncasecmp(req->headers[i].key, name, n) == 0 && req->headers[i].key[n] == '\0') return true;
   return false;
 }
 
@@ -48,23 +50,20 @@ static bool add_line(struct exchange *x, const char *line) {
 
 /* "Name:" takes away what curl would add; "Name;" sends it empty. */
 static bool add_headers(struct exchange *x) {
-  static const char *const unwanted[] = {"Accept", "Content-Type", "Expect"};
+  static const char *const unwanted[] = {"Accept:", "Content-Type:", "Expect:"};
   const struct hf_net_req *req = x->req;
-  char line[64];
   for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
-    if (has_header(req, unwanted[i])) continue;
-    snprintf(line, sizeof(line), "%s:", unwanted[i]);
-    if (!add_line(x, line)) return false;
+    if (!has_header(req, unwanted[i]) && !add_line(x, unwanted[i])) return false;
   }
   for (uint32_t i = 0; i < req->header_count; i++) {
     const struct hf_kv *h = &req->headers[i];
-    size_t len = strlen(h->key) + strlen(h->value) + 3;
+    size_t key = strlen(h->key), value = strlen(h->value), len = key + value + 3;
     char *text = malloc(len);
     if (text == NULL) return false;
-    if (h->value[0] != '\0')
-      snprintf(text, len, "%s: %s", h->key, h->value);
-    else
-      snprintf(text, len, "%s;", h->key);
+    memcpy(text, h->key, key);
+    memcpy(text + key, value > 0 ? ": " : ";", 2);
+    if (value > 0) memcpy(text + key + 2, h->value, value);
+    text[value > 0 ? len - 1 : key + 1] = '\0';
     bool ok = add_line(x, text);
     explicit_bzero(text, len);
     free(text);
@@ -170,6 +169,22 @@ hf_status request_prepare(hf_call *call, struct exchange *x) {
   set_http(e, x);
   set_method(e, x);
   return HF_OK;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+/* The handle has left curl's list: what it knows of the exchange is written down. */
+void request_ended(struct exchange *x, CURLcode code) {
+  x->code = code;
+  curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &x->http_version);
+  curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &x->request_size);
+  curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &x->connect_code);
+  curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &x->os_errno);
+  curl_off_t sent = 0, received = 0;
+  curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+  curl_easy_getinfo(x->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+  x->sent = sent > 0 ? (uint64_t)sent : 0;
+  x->received = received > 0 ? (uint64_t)received : 0;
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */

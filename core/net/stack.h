@@ -1,5 +1,6 @@
 /* stack.h - what the files of the network module share: the stack (one curl multi handle, one I/O thread) and an exchange
  * on it. The I/O thread owns curl; a worker blocks in perform() and runs all callbacks; the two meet in struct exchange.
+ * On a lane (direct.c) the worker is both.
  * Lock order: exchange -> stack. No lock is held while a callback of the core runs. */
 #ifndef HF_STACK_H
 #define HF_STACK_H
@@ -13,6 +14,7 @@
 #define LIGHT_TICK_NS    100000000u /* the same of one among thousands */
 #define CHUNK_SIZE       ((size_t)256 * 1024)
 #define SMALL_CHUNK_SIZE ((size_t)2 * 1024) /* of answers that come in little pieces, for a thousand at once */
+#define LANES_MAX        16u
 #define HEADER_LINE_MAX  ((size_t)64 * 1024)
 #define HEADER_BYTES_MAX ((size_t)1024 * 1024)
 #define HEADER_COUNT_MAX 256u
@@ -39,6 +41,7 @@ struct slot {
 
 struct proxy_rules;
 struct trust;
+struct lane;
 
 struct stack {
   const struct hf_host *host;
@@ -70,6 +73,8 @@ struct stack {
   pthread_cond_t slot_free;
   struct slot_waiter *slot_waiters; /* light ones */
   struct exchange *unwatched;       /* I/O thread only */
+  struct lane *idle_lanes;
+  uint32_t lanes; /* idle and taken */
 };
 
 enum { MAIL_START = 1, MAIL_RESUME_RECV = 2, MAIL_RESUME_SEND = 4, MAIL_END = 8 };
@@ -98,6 +103,7 @@ struct exchange {
   struct chunk *sending;
   struct exchange *next_unwatched;
   bool unwatched;
+  struct turn *direct; /* the worker runs the callbacks of curl itself; set once; NULL: the I/O thread does */
 
   _Atomic uint64_t touched_ns; /* last time that bytes moved */
 
@@ -136,6 +142,14 @@ int note_progress(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
 /* perform.c: the worker's side */
 hf_status stack_perform(hf_call *, void *, const struct hf_net_req *, struct hf_net_result *);
+bool direct_head(struct exchange *); /* false: it has ended */
+bool direct_body(struct exchange *, const char *, size_t);
+
+/* direct.c: a lane for this URL (NULL: none is free), the exchange on it, and its return */
+struct lane *lane_take(struct stack *, const char *url);
+void lane_run(struct lane *, struct exchange *, bool (*look)(void *), void *arg);
+void lane_give(struct stack *, struct lane *);
+void lanes_close(struct stack *);
 
 /* slots.c: waits for this URL's host to have room; give back what was taken. *slot may be NULL. */
 hf_status slot_take(hf_call *, struct stack *, const char *url, struct slot **);
@@ -143,6 +157,7 @@ void slot_give(struct stack *, struct slot *);
 
 /* request.c: a curl handle set up for a request */
 hf_status request_prepare(hf_call *, struct exchange *);
+void request_ended(struct exchange *, CURLcode);
 hf_status request_failed(hf_call *, struct exchange *, struct hf_net_result *);
 
 /* trust.c: one certificate store for all connections: the system's and what was added */
