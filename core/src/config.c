@@ -310,6 +310,12 @@ const char *hf_config_get(hf_runtime *rt, const char *key) {
   return setting_of(rt->config, key).value;
 }
 
+const char *hf_config_open_get(hf_runtime *rt, const char *key) {
+  uint32_t i = hf_key_find(key);
+  if (i == hf_key_count) return setting_of(rt->config, key).value;
+  return hf_key_rows[i].flags & HF_KEY_SECRET ? NULL : rt->config->values[i].value;
+}
+
 int hf_config_flag(hf_runtime *rt, const char *key) {
   return hf_value_flag(hf_config_get(rt, key));
 }

@@ -25,12 +25,14 @@ void *hf_mem_resize(void *, size_t);
 void hf_mem_free(void *);
 char *hf_mem_dup(const char *, size_t);      /* len SIZE_MAX: strlen */
 void hf_mem_fail_after(long n, bool sticky); /* n < 0: off; also HF_TEST_OOM=N[,sticky] in test builds */
+bool hf_mem_watched(void);                   /* a test counts allocations or lets them fail */
 
 struct hf_arena; /* thread-safe bump allocator */
 struct hf_arena *hf_arena_new(void);
 void *hf_arena_alloc(struct hf_arena *, size_t); /* zeroed, 16-aligned; NULL when out of memory */
 char *hf_arena_dup(struct hf_arena *, const char *, size_t);
 void hf_arena_free(struct hf_arena *);
+void hf_arena_reset(struct hf_arena *); /* as new: what was in it is wiped */
 
 /* ---- text.c: growable text with a stated maximum; overflow and no memory are remembered, the text stays valid ------- */
 struct hf_text_buf {
@@ -131,8 +133,9 @@ struct hf_runtime {
 extern const struct hf_kv hf_builtin_defaults[];
 hf_status hf_config_open(const struct hf_runtime_opts *, struct hf_config **, char *why, size_t why_len);
 void hf_config_close(struct hf_config *);
-const char *hf_config_complaints(const struct hf_config *); /* one per line: of hf.conf, of values nobody knows */
-bool hf_config_secret(const char *key);                     /* never shown, never an option */
+const char *hf_config_complaints(const struct hf_config *);    /* one per line: of hf.conf, of values nobody knows */
+bool hf_config_secret(const char *key);                        /* never shown, never an option */
+const char *hf_config_open_get(hf_runtime *, const char *key); /* NULL for a secret */
 const char *hf_config_module(hf_runtime *, const struct hf_module *, const char *key); /* "NAME.key" and param.env */
 void hf_log(hf_runtime *, int32_t level, const char *, ...) HF_PRINTF(3, 4);           /* redacted */
 

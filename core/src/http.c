@@ -144,7 +144,7 @@ static hf_status find_way(struct http *h) {
 static hf_status exchange(struct http *h, bool *again) {
   const struct hf_net *net;
   void *stack;
-  struct hf_kv *rows = NULL;
+  struct hf_kv rows[HTTP_REQUEST_HEADERS_MAX];
   struct hf_net_result result = {.struct_size = sizeof(result)};
   struct hf_net_req r = {
       .struct_size = sizeof(r), .method = h->method, .arg = h, .on_head = on_head, .on_body = on_body};
@@ -155,7 +155,7 @@ static hf_status exchange(struct http *h, bool *again) {
   if (h->req.dst != NULL) http_range_next(h);
   h->own_failure = false;
   h->body_at = h->dropped = 0;
-  hf_status st = http_request_headers(h, &rows, &r.header_count);
+  hf_status st = http_request_headers(h, rows, &r.header_count);
   if (st == HF_OK) {
     r.url = h->connect;
     r.headers = rows;
@@ -181,7 +181,6 @@ static hf_status exchange(struct http *h, bool *again) {
     }
     trace(h, &result, st);
   }
-  hf_mem_free(rows);
   return st;
 }
 

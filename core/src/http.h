@@ -64,8 +64,8 @@ void http_head_free(struct http_head *);
 bool http_number(const char *, uint64_t *);      /* digits and nothing else */
 uint32_t http_wish_ms(const struct http_head *); /* for how long the answer asks for patience; 0: not */
 hf_status http_check_request(struct http *);
-/* What is sent: rows in memory of *rows (hf_mem_free it), valid while request and call are. */
-hf_status http_request_headers(struct http *, struct hf_kv **rows, uint32_t *n);
+/* What is sent: rows that are valid while request and call are. */
+hf_status http_request_headers(struct http *, struct hf_kv rows[HTTP_REQUEST_HEADERS_MAX], uint32_t *n);
 
 /* http_body.c */
 hf_status http_range_begin(struct http *);                    /* of the request's destination */

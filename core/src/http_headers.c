@@ -155,8 +155,9 @@ static bool crosses(const char *name) {
 
 static bool is_credential(const char *name) {
   static const char *const parts[] = {"authorization", "key", "token", "cookie", "secret"};
-  for (size_t i = 0; i < HF_COUNT(parts); i++)
-    if (strcasestr(name, parts[i]) != NULL) return true;
+  for (; *name != '\0'; name++)
+    for (size_t i = 0; i < HF_COUNT(parts); i++)
+      if ((*name | 0x20) == parts[i][0] && strncasecmp(name, parts[i], strlen(parts[i])) == 0) return true;
   return false;
 }
 
@@ -210,11 +211,9 @@ static hf_status add_defaults(struct http *h, struct rows *r) {
   return HF_OK;
 }
 
-hf_status http_request_headers(struct http *h, struct hf_kv **rows, uint32_t *n) {
-  struct rows r = {.at = hf_mem_alloc(HTTP_REQUEST_HEADERS_MAX * sizeof(struct hf_kv))};
-  *rows = r.at;
+hf_status http_request_headers(struct http *h, struct hf_kv rows[HTTP_REQUEST_HEADERS_MAX], uint32_t *n) {
+  struct rows r = {.at = rows};
   *n = 0;
-  if (r.at == NULL) return hf_call_failf(h->call, HF_ENOMEM, "Out of memory for a request; close other programs.");
   if (!(h->req.flags & HF_HTTP_BARE)) TRY(add_defaults(h, &r));
   if (h->req.dst != NULL || (h->req.flags & HF_HTTP_NO_DECODE)) add(&r, "accept-encoding", "identity");
   add_own(h, &r);

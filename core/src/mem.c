@@ -46,8 +46,17 @@ static bool hook_fails(void) {
   }
   return false;
 }
+
+bool hf_mem_watched(void) {
+  pthread_once(&hook_once, hook_from_environment);
+  return atomic_load_explicit(&fail_after, memory_order_relaxed) >= 0 || getenv("HF_TEST_OOM_COUNT");
+}
 #else
 static bool hook_fails(void) {
+  return false;
+}
+
+bool hf_mem_watched(void) {
   return false;
 }
 #endif
@@ -144,6 +153,22 @@ char *hf_arena_dup(struct hf_arena *a, const char *text, size_t len) {
   char *copy = hf_arena_alloc(a, len + 1);
   if (copy && len) memcpy(copy, text, len);
   return copy;
+}
+
+/* The first chunk stays. */
+void hf_arena_reset(struct hf_arena *a) {
+  struct chunk *c = a->chunks;
+  for (struct chunk *next; c && c->next; c = next) {
+    next = c->next;
+    hf_mem_free(c);
+  }
+  if (c && c->size != FIRST_CHUNK - sizeof *c) hf_mem_free(c), c = NULL;
+  if (c) {
+    memset(c->data, 0, c->used);
+    c->used = 0;
+  }
+  a->chunks = c;
+  a->next_size = c ? 2 * FIRST_CHUNK : FIRST_CHUNK;
 }
 
 void hf_arena_free(struct hf_arena *a) {

@@ -1,6 +1,8 @@
 /* Every configuration key there is: its variables, kind, default and what it is for. Only data; a key is added here.
  * Order matters to defaults that are made from other keys, and is the order in which `hf env` lists them.
  * Addresses of the Hub are not the core's: their defaults come with the Hub's pack. */
+#include <pthread.h>
+
 #include "config.h"
 
 #define T HF_KEY_TEXT
@@ -101,12 +103,44 @@ bool hf_key_listed(const char *list, const char *name) {
   return false;
 }
 
-uint32_t hf_key_find(const char *name) {
-  for (uint32_t i = 0; i < hf_key_count; i++)
-    if (strcmp(hf_key_rows[i].key, name) == 0) return i;
+/* Every name that a row goes by, in a table of hashes that is made once: settings are asked for at every request. */
+enum { PLACES = 1024 };
+struct place {
+  const char *name;
+  uint32_t len, row;
+};
+static struct place places[PLACES];
+static pthread_once_t placed = PTHREAD_ONCE_INIT;
+
+static struct place *place_of(const char *name, size_t len) {
+  uint32_t h = 2166136261u;
+  for (size_t i = 0; i < len; i++) h = (h ^ (unsigned char)name[i]) * 16777619u;
+  struct place *p = &places[h % PLACES];
+  while (p->name && (p->len != len || memcmp(p->name, name, len) != 0)) p = p + 1 < places + PLACES ? p + 1 : places;
+  return p;
+}
+
+static void place(const char *name, size_t len, uint32_t row) {
+  struct place *p = place_of(name, len);
+  if (!p->name) *p = (struct place){name, (uint32_t)len, row};
+}
+
+static void place_all(void) {
+  for (uint32_t i = 0; i < hf_key_count; i++) place(hf_key_rows[i].key, strlen(hf_key_rows[i].key), i);
   for (uint32_t i = 0; i < hf_key_count; i++) {
     const struct hf_key_row *row = &hf_key_rows[i];
-    if ((row->alias && strcmp(row->alias, name) == 0) || hf_key_listed(row->env, name)) return i;
+    if (row->alias) place(row->alias, strlen(row->alias), i);
+    for (const char *list = row->env; list && *list;) {
+      size_t len = strcspn(list, ",");
+      if (len) place(list, len, i);
+      list += len + (list[len] == ',');
+    }
   }
-  return hf_key_count;
+}
+_Static_assert(HF_COUNT(hf_key_rows) * 4 < PLACES, "the table of names fills up");
+
+uint32_t hf_key_find(const char *name) {
+  pthread_once(&placed, place_all);
+  const struct place *p = place_of(name, strlen(name));
+  return p->name ? p->row : hf_key_count;
 }

@@ -4,6 +4,7 @@
 #include "hub.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,22 @@ void hf_hub_uuid(char out[37]) {
     out[n++] = "0123456789abcdef"[b[i] & 15];
   }
   out[n] = 0;
+}
+
+/* ---- what was found last ------------------------------------------------------------------------------------------- */
+
+/* What was detected, remembered for a minute: requests follow each other faster than that. */
+enum { REMEMBER_S = 60 };
+static struct {
+  pthread_mutex_t lock;
+  char path[1024], id[128];
+  uint64_t until_ns;
+} last = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void forget(void) {
+  pthread_mutex_lock(&last.lock);
+  last.until_ns = 0;
+  pthread_mutex_unlock(&last.lock);
 }
 
 /* ---- the registry on disk ------------------------------------------------------------------------------------------ */
@@ -92,7 +109,7 @@ void hf_hub_harness_renew(struct hf_hub *hub) {
   struct hf_http_resp resp = {.struct_size = sizeof resp};
   json_t *root = NULL;
   if (hf_host()->http(c, &req, &resp) == HF_OK && hf_hub_parse(c, resp.body, resp.body_len, url, &root) == HF_OK)
-    registry_write(c, path, root);
+    registry_write(c, path, root), forget();
   json_decref(root);
   if (hf_host()->check(c) == HF_OK) hf_host()->clear(c);
 }
@@ -179,6 +196,26 @@ const char *hf_hub_agent(hf_runtime *rt) {
 
 /* ---- the user agent --------------------------------------------------------------------------------------------------------- */
 
+/* The agent, or what was found a moment ago. */
+static const char *agent_of(hf_call *c) {
+  const char *path = registry_path(c), *id;
+  uint64_t now = hf_host()->now_ns();
+  if (!path) return NULL;
+  pthread_mutex_lock(&last.lock);
+  bool known = now < last.until_ns && !strcmp(last.path, path);
+  id = known && last.id[0] ? hf_host()->intern(c, last.id, SIZE_MAX) : NULL;
+  pthread_mutex_unlock(&last.lock);
+  if (known) return id;
+  id = hf_hub_harness_detect(c);
+  if (strlen(path) >= sizeof last.path || (id && strlen(id) >= sizeof last.id)) return id;
+  pthread_mutex_lock(&last.lock);
+  snprintf(last.path, sizeof last.path, "%s", path);
+  snprintf(last.id, sizeof last.id, "%s", id ? id : "");
+  last.until_ns = now + REMEMBER_S * 1000000000ull;
+  pthread_mutex_unlock(&last.lock);
+  return id;
+}
+
 static bool telemetry(hf_call *c) {
   static const char *const off[] = {"HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK"};
   for (size_t i = 0; i < HF_COUNT(off); i++)
@@ -218,8 +255,7 @@ static const char *distinct(hf_call *c, const char *text) {
 
 const char *hf_hub_user_agent(struct hf_hub *hub) {
   hf_call *c = hub->call;
-  const char *agent = telemetry(c) ? hf_hub_harness_detect(c) : NULL,
-             *origin = hf_hub_setting(c, "HF_HUB_USER_AGENT_ORIGIN");
+  const char *agent = telemetry(c) ? agent_of(c) : NULL, *origin = hf_hub_setting(c, "HF_HUB_USER_AGENT_ORIGIN");
   const char *text =
       hf_hub_text(c, "%s; hf_hub/" HF_REFERENCE_VERSION "; libhf/%s%s%s%s%s", hub->library, hf_version(),
                   agent ? "; agent/" : "", agent ? agent : "", origin ? "; origin/" : "", origin ? origin : "");

@@ -15,13 +15,17 @@
 #define HF_HUB_STAGING  "https://hub-ci.huggingface.co"
 
 const char *hf_hub_text(hf_call *c, const char *fmt, ...) {
+  char most[512];
   va_list ap, again;
   va_start(ap, fmt);
   va_copy(again, ap);
-  int n = vsnprintf(NULL, 0, fmt, ap);
+  int n = vsnprintf(most, sizeof most, fmt, ap);
   va_end(ap);
   char *s = n < 0 ? NULL : hf_host()->arena(c, (size_t)n + 1);
-  if (s) vsnprintf(s, (size_t)n + 1, fmt, again);
+  if (s && (size_t)n < sizeof most)
+    memcpy(s, most, (size_t)n + 1);
+  else if (s)
+    vsnprintf(s, (size_t)n + 1, fmt, again);
   va_end(again);
   if (!s) hf_host()->failf(c, HF_ENOMEM, "Out of memory.");
   return s;
