@@ -1,7 +1,7 @@
 /* hf-inference.c - HF Inference, and every endpoint that is given as a URL (TGI, vLLM, llama.cpp ...).
  * A picture or a sound alone goes as it is, with parameters as base64 in JSON.
- * The rows are the requests; hooks give a server that has one model a name for it, and speak OpenAI's way to a URL that ends
- * in /completions or /embeddings. */
+ * The rows are the requests; a server that was named by its URL has one model and wants some name for it. Hooks speak OpenAI's
+ * way to a URL that ends in /completions or /embeddings. */
 #include <hf/provider.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,22 +71,13 @@ static hf_status vectors(hf_call *c, const struct hf_pv_host *h, const hf_json *
   return *result ? HF_OK : HF_EPROTO;
 }
 
-/* A server that was named by its URL has one model, and wants some name. */
-static hf_status some_model(hf_call *c, const struct hf_pv_host *h, hf_json *body) {
-  (void)c;
-  const char *model = h->text((const hf_json *)body, "model");
-  if (model && strncmp(model, "http://", 7) != 0 && strncmp(model, "https://", 8) != 0) return HF_OK;
-  return h->set(h, body, "model", h->string(h, "dummy"));
-}
-
 static const struct hf_pv_task tasks[] = {
     {.task = "conversational",
      .route = "/models/{model}/v1/chat/completions",
-     .body = "{model: $call_model|$model, messages: $.messages, ..., response_format?: {type: 'json_object',"
+     .body = "{model: $name|'dummy', messages: $.messages, ..., response_format?: {type: 'json_object',"
              " value: $.response_format.json_schema.schema}}",
      .stream = HF_PV_STREAM_CHAT,
-     .flags = HF_PV_TASK_KEEP_NULLS,
-     .prepare = some_model},
+     .flags = HF_PV_TASK_KEEP_NULLS},
     {.task = "text-generation",
      .route = "/models/{model}",
      .body = "{inputs: $.prompt, parameters: {...}}",

@@ -116,7 +116,7 @@ hf_status hf_hub_parse(hf_call *c, const char *text, size_t len, const char *url
   if (len > HF_JSON_MAX || too_deep(text, len))
     return hf_hub_fail(c, HF_EPROTO, NULL,
                        "The answer of %s is nested or grown beyond what is accepted; check HF_ENDPOINT.", url);
-  *json = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
+  *json = hf_json_read(text, len, &at);
   if (*json) return HF_OK;
   return hf_hub_fail(c, HF_EPROTO, NULL, "The answer of %s is not JSON (%s at byte %d); check HF_ENDPOINT and proxies.",
                      url, at.text, at.position);

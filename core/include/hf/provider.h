@@ -20,6 +20,7 @@
  *   -cfg_scale           this argument is not sent
  *   '{width}x{height}'   a string with arguments in it (they are taken)
  *   $model               the provider's name of the model;  $version: what follows its first ":"
+ *   $call_model          what the call named beside its provider's model;  $name: that, else the model, when it is no URL
  *   $lora                for LoRA models: URL of the weights;   $lora_repo: URL of the repo
  * Later members replace earlier ones of the same name. Arguments have the names of the reference client's methods: prompt,
  * text, messages, image, audio ...; an argument that is a file, bytes or a URL is put in as `media` says. */

@@ -41,9 +41,10 @@ static void job_free(struct job *j) {
 
 static hf_status on_item(hf_call *c, void *arg, json_t *item) {
   struct job *j = arg;
-  char *text = json_dumps(item, JSON_COMPACT | JSON_ENCODE_ANY);
+  size_t len;
+  char *text = hf_json_write(item, &len);
   if (!text) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
-  bool stop = j->opts.item(j->opts.arg, text, strlen(text)) != 0;
+  bool stop = j->opts.item(j->opts.arg, text, len) != 0;
   free(text);
   return stop ? hf_hub_fail(c, HF_ECANCELED, NULL, "The receiver of the stream ended it.") : HF_OK;
 }
@@ -58,10 +59,9 @@ static hf_status on_media(hf_call *c, void *arg, const void *data, size_t len) {
 static hf_status give(struct job *j, struct inf_answer *a) {
   struct owned *o = j->out;
   if (a->json) {
-    o->json = json_dumps(a->json, JSON_COMPACT | JSON_ENCODE_ANY);
+    o->json = hf_json_write(a->json, &o->r.json_len);
     if (!o->json) return HF_ENOMEM;
     o->r.json = o->json;
-    o->r.json_len = strlen(o->json);
   }
   o->data = a->data;
   a->data = NULL;
@@ -126,7 +126,7 @@ struct input {
 };
 
 static json_t *object(struct job *j, const char *text, const char *problem) {
-  json_t *o = text && *text ? json_loads(text, 0, NULL) : json_object();
+  json_t *o = text && *text ? hf_json_read(text, strlen(text), NULL) : json_object();
   if (!json_is_object(o)) j->problem = problem;
   return o;
 }
@@ -165,6 +165,10 @@ static void take_media(struct job *j, const char *name, const struct hf_inf_medi
   }
 }
 
+static json_t *json(const char *text) {
+  return hf_json_read(text, strlen(text), NULL);
+}
+
 static void take_inputs(struct job *j, const struct input *in, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
     json_t *v = NULL;
@@ -173,7 +177,7 @@ static void take_inputs(struct job *j, const struct input *in, uint32_t n) {
       take_media(j, in[i].name, in[i].value);
       continue;
     }
-    v = in[i].kind == TEXT ? json_string(in[i].value) : json_loads(in[i].value, JSON_DECODE_ANY, NULL);
+    v = in[i].kind == TEXT ? json_string(in[i].value) : json(in[i].value);
     if (!v) j->problem = in[i].kind == TEXT ? "A text is not UTF-8." : "An input that must be JSON is not.";
     json_object_set_new(j->args, in[i].name, v);
   }

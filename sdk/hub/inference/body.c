@@ -16,6 +16,7 @@ struct reader {
   uint32_t taken_count;
   uint32_t missing;           /* placeholders without a value so far */
   const struct reader *first; /* NULL: this is the first pass */
+  bool dry;                   /* the values do not matter: another pass follows */
   char *why;
   int depth;
 };
@@ -144,7 +145,7 @@ static json_t *wrong(struct reader *r, const char *what) {
 }
 
 static void blanks(struct reader *r) {
-  r->at += strspn(r->at, " \t\n");
+  while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n') r->at++;
 }
 
 static bool is(struct reader *r, char ch) {
@@ -191,6 +192,7 @@ static json_t *argument(struct reader *r, const char *path) {
   const json_t *found = inf_at(r->b->args, path);
   if (!found || json_is_null(found)) return NULL;
   take(r, path);
+  if (r->dry) return json_null();
   json_t *made = r->b->argument && !strchr(path, '.') ? r->b->argument(r->b->arg, path, found) : NULL;
   if (made) return made;
   return r->b->keep_nulls ? json_incref((json_t *)(uintptr_t)found) : inf_without_nulls(found);
@@ -354,11 +356,12 @@ static json_t *value(struct reader *r) {
 
 json_t *inf_body_make(const char *template, const struct inf_body *b, char why[160]) {
   why[0] = 0;
-  struct reader first = {.at = template, .b = b, .why = why};
+  bool twice = strstr(template, "...") != NULL;
+  struct reader first = {.at = template, .b = b, .why = why, .dry = twice};
   json_t *out = value(&first);
   blanks(&first);
   if (out && *first.at) json_decref(out), out = wrong(&first, "something follows the end");
-  if (!out || !strstr(template, "...")) return out;
+  if (!out || !twice) return out;
   json_decref(out);
   struct reader second = {.at = template, .b = b, .why = why, .first = &first};
   return value(&second);

@@ -64,19 +64,24 @@ static const char *const inside[][2] = {
 
 static json_t *plain_at(json_t *j, const char *record);
 
-static json_t *plain_members(json_t *j, const char *record) {
+static bool is_inside(const char *record, const char *name) {
   for (size_t i = 0; i < HF_COUNT(inside); i++) {
-    const char *parent = inside[i][0], *name = inside[i][1];
-    if (parent == record || (parent && record && !strcmp(parent, record))) {
-      json_t *v = json_object_get(j, name);
-      if (json_is_object(v) || json_is_array(v)) {
-        json_t *made = plain_at(json_incref(v), name);
-        if (made == v)
-          json_decref(made);
-        else
-          json_object_set_new(j, name, made);
-      }
-    }
+    const char *parent = inside[i][0];
+    if ((parent == record || (parent && record && !strcmp(parent, record))) && !strcmp(inside[i][1], name)) return true;
+  }
+  return false;
+}
+
+static json_t *plain_members(json_t *j, const char *record) {
+  const char *name;
+  json_t *v;
+  json_object_foreach(j, name, v) {
+    if ((!json_is_object(v) && !json_is_array(v)) || !is_inside(record, name)) continue;
+    json_t *made = plain_at(json_incref(v), name);
+    if (made == v)
+      json_decref(made);
+    else
+      json_object_set_new(j, name, made);
   }
   return j;
 }

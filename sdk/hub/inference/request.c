@@ -61,7 +61,9 @@ static const char *word(void *arg, const char *name) {
   struct inf *f = arg;
   if (!strcmp(name, "model")) return f->id;
   if (!strcmp(name, "version")) return version_of(f->id);
-  if (!strcmp(name, "call_model")) return f->body_model ? f->body_model : f->call_model;
+  const char *called = f->body_model ? f->body_model : f->call_model;
+  if (!strcmp(name, "call_model")) return called;
+  if (!strcmp(name, "name")) return inf_is_url(called ? called : f->id) ? NULL : called ? called : f->id;
   if (!f->adapter) return NULL;
   if (!strcmp(name, "lora_repo")) return hf_hub_text(f->c, INF_HUB_HOST "/%s", f->model);
   if (strcmp(name, "lora")) return NULL;
@@ -170,8 +172,7 @@ hf_status inf_make_body(struct inf *f, struct inf_body_bytes *out) {
   if (st == HF_OK && f->row->form == HF_PV_MULTIPART) {
     st = multipart(f, body, out);
   } else if (st == HF_OK) {
-    out->data = json_dumps(body, JSON_COMPACT);
-    out->len = out->data ? strlen(out->data) : 0;
+    out->data = hf_json_write(body, &out->len);
     if (!out->data) st = inf_fail(f, HF_ENOMEM, NULL, "Out of memory for the request.");
   }
   json_decref(body);

@@ -48,11 +48,11 @@ static char *clean(const char *text, size_t len, size_t *out_len) {
 }
 
 static json_t *load(const char *data, size_t len) {
-  json_t *j = json_loadb(data, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  json_t *j = hf_json_read(data, len, NULL);
   if (j) return j;
   size_t n;
   char *text = clean(data, len, &n);
-  if (text) j = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  if (text) j = hf_json_read(text, n, NULL);
   free(text);
   return j;
 }

@@ -1,0 +1,110 @@
+/* test_json_text.c - JSON read and written by json_text.c is what the JSON library reads and writes: the same values or a refusal
+ * too, the same text to the byte. Documents by hand for every kind of token and for what is nearly one, cut at every byte,
+ * with every byte replaced. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub.h"
+
+static const char *const documents[] = {
+    "{\"id\":\"1\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Rh\xc3\xb4ne\"}}],\"n\":"
+    "1}",
+    " [ 1 , -2 ,\t0, -0,\n3.5,-1e3,1E-3,2e+10,0.1,1e308,123456789012345678,-9223372036854775808 ] ",
+    "[9223372036854775807,9223372036854775808,1e400,01,1.,.5,1e,+1,-,0x1,1e5.5]",
+    "[true,false,null,tru,nul,True,truefalse]",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\u0001\"",
+    "\"\\ud800\"",
+    "\"\\u0000\"",
+    "\"\\uDC00\\uD800\"",
+    "\"\\x\"",
+    "{\"a\":1,\"a\":2,\"\":{},\"b\":[],\"\\u0063\":3,\"\xc3\xa9\":4,\"a b\":5}",
+    "{\"a\" 1}",
+    "{\"a\":}",
+    "{1:2}",
+    "[1,]",
+    "[1 2]",
+    "",
+    "  ",
+    "7",
+    "\"x\"y",
+    "\xef\xbb\xbf{}",
+    "\"\x80\xff\"",
+    "\"\xed\xa0\x80\"",
+    "\"tab\tin it\"",
+    "{}{}",
+    "[0.30000000000000004,1e-7,1e22,1e21,123456789.123,5e-324,100000000000000000000.0,1.5e-10,-0.0]",
+};
+
+static void same_as_the_library(const char *text, size_t len) {
+  char *copy = malloc(len + !len); /* reading past its end is found */
+  memcpy(copy, text, len);
+  json_error_t why;
+  json_t *ours = hf_json_read(copy, len, &why), *theirs = json_loadb(copy, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  ck_assert_msg(!ours == !theirs, "%.*s: one reads it, the other does not", (int)len, text);
+  if (ours) {
+    char *mine = json_dumps(ours, JSON_ENCODE_ANY | JSON_COMPACT),
+         *right = json_dumps(theirs, JSON_ENCODE_ANY | JSON_COMPACT);
+    size_t n;
+    char *written = hf_json_write(theirs, &n);
+    ck_assert_str_eq(mine, right);
+    ck_assert(json_equal(ours, theirs));
+    ck_assert_str_eq(written, right);
+    ck_assert_uint_eq(n, strlen(right));
+    free(mine);
+    free(right);
+    free(written);
+  } else {
+    ck_assert_str_ne(why.text, "");
+  }
+  json_decref(ours);
+  json_decref(theirs);
+  free(copy);
+}
+
+START_TEST(documents_are_read_and_written_alike) {
+  static const char replacements[] = {'"', '\\', '0', '-', '.', 'e', ',', ':', '{', ']', ' ', '\n', 0, 'u', (char)0xc3};
+  const char *text = documents[_i];
+  size_t len = strlen(text);
+  same_as_the_library(text, len);
+  for (size_t i = 0; i < len; i++) {
+    char *changed = strdup(text);
+    same_as_the_library(text, i);
+    for (size_t k = 0; k < sizeof replacements; k++) {
+      changed[i] = replacements[k];
+      same_as_the_library(changed, len);
+    }
+    free(changed);
+  }
+}
+END_TEST
+
+START_TEST(depth_and_length_are_no_matter) {
+  enum { DEPTH = 1500, LONG = 20000 };
+  char *text = malloc(LONG * 2 + 3);
+  memset(text, '[', DEPTH);
+  memset(text + DEPTH, ']', DEPTH);
+  same_as_the_library(text, 2 * DEPTH);
+  same_as_the_library(text, 2 * DEPTH - 1);
+  text[0] = text[LONG + 1] = '"';
+  memset(text + 1, 'x', LONG);
+  same_as_the_library(text, LONG + 2);
+  for (size_t i = 0; i < LONG; i += 2) text[i + 1] = '\\', text[i + 2] = 'n';
+  same_as_the_library(text, LONG + 2);
+  free(text);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("json_text");
+  TCase *t = tcase_create("text");
+  tcase_add_loop_test(t, documents_are_read_and_written_alike, 0, (int)HF_COUNT(documents));
+  tcase_add_test(t, depth_and_length_are_no_matter);
+  tcase_set_timeout(t, 120);
+  suite_add_tcase(s, t);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_ENV);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed ? 1 : 0;
+}
