@@ -68,20 +68,31 @@ def show(name, **row):
 def add(measure, timed):
     @measure
     def infer_chat(b):
-        """Microseconds of a chat over a kept connection: libhf, bare libcurl, Python's InferenceClient, litellm."""
+        """Microseconds of a blocking chat over a kept connection: medians of libhf, bare libcurl, Python's InferenceClient, litellm.
+
+        The overhead of a client is its median minus that of the bare libcurl program, which sends the same body with one header
+        and throws the answer away: over_curl_us is ours, python_over_curl_us Python's. python_over_ours is Python's overhead
+        divided by ours, python_time_ratio its whole time by our whole time; litellm's are called alike. All take turns.
+        """
         with Model(b) as m:
-            ours, bare = [], []
-            for _ in range(max(b.runs, 3)):
-                ours.append(calls(b, "chat", m.url, 300)["median_us"])
-                bare.append(calls(b, "curl", m.url, 300)["median_us"])
-            row = {"ours_us": statistics.median(ours), "curl_us": statistics.median(bare)}
-            row["over_curl_us"] = round(row["ours_us"] - row["curl_us"], 1)
+            took = {"ours": [], "curl": []}
             peers = {"python": (b.python, PYTHON), "litellm": (os.environ.get("HF_LITELLM_PYTHON"), LITELLM)}
-            for name, (python, text) in peers.items():
-                us = python_calls(python, text, m.url, 100) if python else None
-                if us:
-                    row[f"{name}_us"] = round(us, 1)
-                    row[f"{name}_over_ours"] = round((us - row["curl_us"]) / max(row["over_curl_us"], 0.1), 1)
+            for _ in range(max(b.runs, 3)):
+                took["ours"].append(calls(b, "chat", m.url, 1000)["median_us"])
+                took["curl"].append(calls(b, "curl", m.url, 1000)["median_us"])
+                for name, (python, text) in peers.items():
+                    us = python_calls(python, text, m.url, 100) if python else None
+                    if us:
+                        took.setdefault(name, []).append(us)
+            us = {name: statistics.median(all_of) for name, all_of in took.items()}
+            over = {name: us[name] - us["curl"] for name in us}
+            row = {"ours_us": us["ours"], "curl_us": us["curl"], "over_curl_us": round(over["ours"], 1)}
+            for name in peers:
+                if name in us:
+                    row[f"{name}_us"] = round(us[name], 1)
+                    row[f"{name}_over_curl_us"] = round(over[name], 1)
+                    row[f"{name}_over_ours"] = round(over[name] / max(over["ours"], 0.1), 1)
+                    row[f"{name}_time_ratio"] = round(us[name] / us["ours"], 1)
             show("infer-chat", **row)
 
     @measure

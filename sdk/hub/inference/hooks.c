@@ -124,9 +124,9 @@ static bool fetch(struct inf *f, const char *url, struct page *p) {
   struct hf_http_resp resp;
   *p = (struct page){.f = f};
   if (!url) return false;
-  uint64_t before = hf_host()->now_ns();
+  inf_hook_waits(true);
   hf_status st = inf_get_open(f, url, 0, on_data, p, &resp);
-  inf_hook_waited(hf_host()->now_ns() - before);
+  inf_hook_waits(false);
   return st == HF_OK;
 }
 

@@ -203,7 +203,7 @@ struct inf_hook {
 hf_status inf_hook_call(struct inf *, struct inf_hook *);
 void inf_hook_in(void); /* around every function that a hook may call */
 void inf_hook_out(void);
-void inf_hook_waited(uint64_t ns); /* time that is not the hook's own */
+void inf_hook_waits(bool begins); /* for the network: time that is not the hook's own */
 #define INF_JSON(j)  ((const hf_json *)(const void *)(j))
 #define INF_VALUE(h) ((json_t *)(uintptr_t)(const void *)(h))
 
