@@ -8,8 +8,7 @@
 #include "hub.h"
 
 static const char *const documents[] = {
-    "{\"id\":\"1\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Rh\xc3\xb4ne\"}}],\"n\":"
-    "1}",
+    "{\"id\":\"1\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"Rh\xc3\xb4ne\"}}],\"n\":1}",
     " [ 1 , -2 ,\t0, -0,\n3.5,-1e3,1E-3,2e+10,0.1,1e308,123456789012345678,-9223372036854775808 ] ",
     "[9223372036854775807,9223372036854775808,1e400,01,1.,.5,1e,+1,-,0x1,1e5.5]",
     "[true,false,null,tru,nul,True,truefalse]",
