@@ -75,7 +75,7 @@ static void run_alone(block_fn block_into, const struct b3_job *job, const uint3
 static bool always(void) {
   return true;
 }
-static const struct b3_kernel portable = {"portable", 1, always, NULL, compress};
+static const struct b3_kernel portable = {"portable", 1, always, NULL, compress, NULL, false};
 static const struct b3_kernel *const kernels[] = {&b3_avx512, &b3_avx2, &b3_neon, &portable};
 static _Atomic(const struct b3_kernel *) chosen;
 
@@ -115,15 +115,19 @@ struct queue {
   const uint32_t *key;
   uint32_t flags, first, n;
   bool even;
-  struct b3_job jobs[16];
+  struct b3_job jobs[B3_LANES];
 };
 
+static const struct b3_kernel *fitting(const struct b3_kernel *k, uint32_t n, bool even) {
+  while (k->narrow && (n <= k->narrow->lanes || (k->even_only && !even))) k = k->narrow;
+  return k;
+}
+
 static void flush(struct queue *q) {
-  const struct b3_kernel *k = q->k;
   uint32_t n = q->n, at = 0;
   q->n = 0;
   while (n) {
-    if (k->lanes == 16 && n <= 8) k = &b3_avx2; /* who has 16 lanes has these: cpu.h asks for both */
+    const struct b3_kernel *k = fitting(q->k, n, q->even);
     if (n == 1 || k->lanes == 1) {
       run_alone(q->k->block, &q->jobs[at++], q->key, q->flags, q->first);
       n--;
@@ -131,8 +135,8 @@ static void flush(struct queue *q) {
     }
     uint32_t take = n < k->lanes ? n : k->lanes;
     if (take < k->lanes) { /* idle lanes repeat the first job into a place nobody reads */
-      struct b3_job full[16];
-      uint32_t scratch[16][8];
+      struct b3_job full[B3_LANES];
+      uint32_t scratch[B3_LANES][8];
       memcpy(full, q->jobs + at, take * sizeof *full);
       for (uint32_t i = take; i < k->lanes; i++) {
         full[i] = q->jobs[at];
@@ -149,7 +153,7 @@ static void flush(struct queue *q) {
 
 static void push(struct queue *q, const uint8_t *in, uint32_t len, uint64_t counter, uint32_t last, uint32_t *out) {
   q->jobs[q->n++] = (struct b3_job){in, counter, len, last, out};
-  if (q->n == q->k->lanes || q->n == 16) flush(q);
+  if (q->n == q->k->lanes || q->n == B3_LANES) flush(q);
 }
 
 #define BATCH_LEAVES 1024u /* values of one round of a batch: 32 KiB of stack */
@@ -184,7 +188,8 @@ static void batch(const uint32_t key[8], const void *const *data, const size_t *
         run_alone(k->block, &(struct b3_job){(const uint8_t *)"", c, 0, last, to}, key, B3_KEYED, B3_START);
     }
   }
-  if (even.n && ragged.n && even.n + ragged.n <= k->lanes) { /* one round instead of two that are half empty */
+  if (even.n && ragged.n &&
+      even.n + ragged.n <= fitting(k, B3_LANES, false)->lanes) { /* one round instead of two that are half empty */
     memcpy(ragged.jobs + ragged.n, even.jobs, even.n * sizeof *even.jobs);
     ragged.n += even.n;
     even.n = 0;
@@ -197,15 +202,14 @@ static void batch(const uint32_t key[8], const void *const *data, const size_t *
     for (size_t i = 0; i < n; i++) {
       uint32_t have = node[i].n;
       if (have < 2) continue;
-      /* Results go where the pair's first value was read from: earlier than anything still unread of this level. */
+      /* Results go to the front: what stood there belongs to pairs of this run of the kernel or of an earlier one. */
       for (uint32_t p = 0; p < have / 2; p++)
-        push(&parents, (const uint8_t *)(node[i].at + 16 * p), 64, 0, have == 2 ? B3_ROOT : 0, node[i].at + 16 * p);
+        push(&parents, (const uint8_t *)(node[i].at + 16 * p), 64, 0, have == 2 ? B3_ROOT : 0, node[i].at + 8 * p);
     }
     flush(&parents);
     for (size_t i = 0; i < n; i++) {
       uint32_t have = node[i].n;
       if (have < 2) continue;
-      for (uint32_t p = 1; p < have / 2; p++) memcpy(node[i].at + 8 * p, node[i].at + 16 * p, 32);
       if (have & 1) memcpy(node[i].at + 8 * (have / 2), node[i].at + 8 * (have - 1), 32);
       node[i].n = have / 2 + (have & 1);
       if (node[i].n > 1) more = true;
@@ -243,9 +247,8 @@ static void large(const uint32_t key[8], const uint8_t *p, size_t len, struct xe
       struct queue parents = {k, key, B3_KEYED | B3_PARENT, 0, 0, true, {{0}}};
       uint32_t root = len == 0 && depth == 0 && have == 2 ? B3_ROOT : 0;
       for (uint32_t i = 0; i < have / 2; i++)
-        push(&parents, (const uint8_t *)(values + 16 * i), 64, 0, root, values + 16 * i);
+        push(&parents, (const uint8_t *)(values + 16 * i), 64, 0, root, values + 8 * i);
       flush(&parents);
-      for (uint32_t i = 1; i < have / 2; i++) memcpy(values + 8 * i, values + 16 * i, 32);
       if (have & 1) memcpy(values + 8 * (have / 2), values + 8 * (have - 1), 32);
       have = have / 2 + (have & 1);
     }

@@ -32,6 +32,8 @@ struct b3_job {
 static const uint32_t b3_iv[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
                                   0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
 
+#define B3_LANES 32u /* the most that a kernel has */
+
 /* flags: on every block; first: added to the first. Runs exactly `lanes` jobs. even: all have the same whole blocks. */
 struct b3_kernel {
   const char *name;
@@ -40,6 +42,8 @@ struct b3_kernel {
   void (*run)(const struct b3_job *, const uint32_t key[8], uint32_t flags, uint32_t first, bool even);
   /* One block into one state, for what has no neighbours; block: 64 bytes. NULL: the portable way. */
   void (*block)(uint32_t h[8], const uint8_t *block, uint64_t counter, uint32_t len, uint32_t flags);
+  const struct b3_kernel *narrow; /* for fewer jobs than fill this one; NULL: none */
+  bool even_only;                 /* has no ragged path: the narrow one does that */
 };
-extern const struct b3_kernel b3_avx2, b3_avx512, b3_neon;
+extern const struct b3_kernel b3_avx2, b3_avx512, b3_neon; /* the widest of each kind */
 #endif

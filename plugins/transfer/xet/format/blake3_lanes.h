@@ -1,7 +1,6 @@
 /* blake3_lanes.h - the body of a kernel for L lanes of 32-bit words, included once per instruction set.
  * The includer defines L, V (vector type), ADD, XOR, AND, ROR(x,n), SET1, LOADU, b3_transpose_in (16 message vectors of one block
- * of every lane), b3_out (8 state vectors to the jobs' results), TARGET, INLINE; or B3_OWN_COMPRESS and b3_compress. */
-#ifndef B3_OWN_COMPRESS
+ * of every lane), b3_out (8 state vectors to the jobs' results), TARGET, INLINE. */
 /* Half a round: four columns (or diagonals) step by step, so that neighbours never wait for one another. The message is added
  * before what the last step made. */
 #define B3_STEP(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3, x0, x1, x2, x3, n, m_) \
@@ -27,7 +26,6 @@ INLINE void b3_compress(const V h[8], const V m[16], const V tail[4], V out[8]) 
   out[0] = XOR(v0, v8), out[1] = XOR(v1, v9), out[2] = XOR(v2, va), out[3] = XOR(v3, vb);
   out[4] = XOR(v4, vc), out[5] = XOR(v5, vd), out[6] = XOR(v6, ve), out[7] = XOR(v7, vf);
 }
-#endif
 
 TARGET static void b3_run(const struct b3_job *jobs, const uint32_t key[8], uint32_t flags, uint32_t first, bool even) {
   V h[8];

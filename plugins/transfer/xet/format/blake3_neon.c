@@ -52,7 +52,7 @@ INLINE void b3_out(V h[8], const struct b3_job *jobs) {
 static bool usable(void) {
   return true;
 }
-const struct b3_kernel b3_neon = {"neon", L, usable, b3_run, b3_block};
+const struct b3_kernel b3_neon = {"neon", L, usable, b3_run, b3_block, 0, false};
 #else
-const struct b3_kernel b3_neon = {"neon", 4, 0, 0, 0};
+const struct b3_kernel b3_neon = {"neon", 4, 0, 0, 0, 0, false};
 #endif
