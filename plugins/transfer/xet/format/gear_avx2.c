@@ -17,7 +17,7 @@ INLINE __m256i words(const uint64_t *table, uint8_t a, uint8_t b, uint8_t c, uin
   return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_castpd_si128(low)), _mm_castpd_si128(high), 1);
 }
 
-enum { AHEAD = 8192 }; /* places of each lane: memory is asked for what comes several blocks later */
+enum { AHEAD = 2048 }; /* places of each lane: memory is asked for what the next block reads */
 
 /* Eight steps of all lanes; the upper halves of *least are the smallest upper halves of the hashes. */
 INLINE __m256i steps(__m256i h, const uint8_t *p, uint32_t lane, const uint64_t *table, __m256i *least) {
