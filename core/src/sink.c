@@ -7,9 +7,10 @@
 
 enum {
   IOV_MOST = 1024,
-  CATCH_UP = 8 << 20,      /* bytes one writer reads back for the digest before it goes on with its own */
-  WRITE_BACK = 64 << 20,   /* bytes between two nudges to the disk */
-  TELL_NS = 100 * 1000000, /* between two progress events of a file */
+  CATCH_UP = 8 << 20,         /* bytes one writer reads back for the digest before it goes on with its own */
+  WRITE_BACK = 64 << 20,      /* bytes between two nudges to the disk */
+  WRITE_BACK_LAST = 16 << 20, /* what is left at the end of a file */
+  TELL_NS = 100 * 1000000,    /* between two progress events of a file */
 };
 #define SIZE_MOST ((uint64_t)INT64_MAX)
 
@@ -123,7 +124,7 @@ static hf_status after_write(hf_call *c, struct hf_wrap *w, uint64_t off, uint64
   pthread_mutex_lock(&w->lock);
   bool added = hf_ranges_add(&w->held, off, total);
   w->unsynced += total;
-  if (w->unsynced >= WRITE_BACK) {
+  if (w->unsynced >= WRITE_BACK || (w->unsynced >= WRITE_BACK_LAST && w->held.total == w->s.size)) {
     w->unsynced = 0;
     nudge = w->f.checkpoint != NULL;
   }
@@ -163,7 +164,9 @@ static hf_status wrap_writev(hf_call *c, struct hf_sink *s, uint64_t off, const 
     TRY(st);
     TRY(after_write(c, w, off, total));
     hf_journal_follow(c, w, off, iov, n);
-    if (!w->lazy) TRY(hf_frontier_follow(c, w, off, iov, n, CATCH_UP));
+    bool follows = false;
+    if (!w->lazy) TRY(hf_follower_tell(c, w, off, &follows));
+    if (!w->lazy && !follows) TRY(hf_frontier_follow(c, w, off, iov, n, CATCH_UP));
   }
   atomic_fetch_add_explicit(&w->wire, total, memory_order_relaxed);
   atomic_fetch_add_explicit(&w->moved, total, memory_order_relaxed);
@@ -232,6 +235,7 @@ static void wrap_free(struct hf_wrap *w) {
   hf_ranges_free(&w->held);
   hf_leaf_free(w);
   hf_mem_free(w->open);
+  pthread_cond_destroy(&w->follower.moved);
   pthread_mutex_destroy(&w->object);
   pthread_mutex_destroy(&w->io);
   pthread_mutex_destroy(&w->lock);
@@ -321,6 +325,7 @@ hf_status hf_sink_wrap(hf_call *c, struct hf_sink *raw, const struct hf_sink_opt
   pthread_mutex_init(&w->object, NULL);
   pthread_mutex_init(&w->io, NULL);
   pthread_mutex_init(&w->lock, NULL);
+  hf_follower_init(w);
   w->reads_back = (raw->caps & HF_IO_READ_BACK) && w->f.pread;
   w->ordered = !(raw->caps & HF_IO_ANY_ORDER) || !w->reads_back || (o->store->st->m.caps & HF_ST_PART_WRITE);
   w->s = (struct hf_sink){.struct_size = sizeof w->s,
@@ -396,6 +401,7 @@ hf_status hf_sink_seal(hf_call *c, struct hf_sink *s, void **seal) {
     hf_sink_abort(s, true);
     return st;
   }
+  hf_follower_end(NULL, w);
   tell(c, w, true);
   if (w->want.algo != HF_DIGEST_NONE && !w->attested &&
       (is.len != w->want.len || memcmp(is.bytes, w->want.bytes, is.len) != 0)) {
@@ -413,6 +419,7 @@ hf_status hf_sink_seal(hf_call *c, struct hf_sink *s, void **seal) {
 
 void hf_sink_abort(struct hf_sink *s, int keep) {
   struct hf_wrap *w = (struct hf_wrap *)s;
+  hf_follower_end(NULL, w);
   keep = keep && w->block && w->held.total;
   if (keep) hf_journal_stop(w);
   raw_abort(w->store, w->raw, &w->object, keep);

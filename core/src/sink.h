@@ -1,9 +1,11 @@
 /* sink.h - the wrapped sink's insides, shared by sink.c (bounds, progress, seal), sink_digest.c (the frontier), sink_resume.c
- * (block journal), sink_leaf.c (hashes by the adapter) and sink_order.c (stores that take bytes in order or in whole parts).
+ * (block journal), sink_leaf.c (hashes by the adapter), sink_order.c (stores that take bytes in order or in whole parts) and
+ * sink_follower.c (the digest of a large file on another thread).
  * Lock order: io, then lock; neither is held by a writer of a store that takes any order while it writes or hashes. */
 #ifndef HF_SINK_H
 #define HF_SINK_H
 #include "bytes.h"
+#include "call.h"
 #include "store.h"
 
 enum { HF_OPEN_BLOCKS = 32, HF_SINK_SCRATCH = 256 << 10 };
@@ -14,6 +16,14 @@ struct hf_open_block {
   bool used, busy, lost;
   uint64_t age;
   struct hf_sum sum;
+};
+
+/* sink_follower.c; under the sink's lock. */
+struct hf_follower {
+  struct hf_job job;
+  pthread_cond_t moved; /* it hashed some, or ended */
+  bool placed, runs, stop;
+  bool lost; /* it failed, no thread could be had, or the end has come: writers hash themselves */
 };
 
 struct hf_piece; /* bytes that came too early for a store that takes them in order */
@@ -38,6 +48,7 @@ struct hf_wrap {
   uint64_t claim;  /* somebody hashes up to here */
   bool hashing, rehash;
   uint8_t *scratch; /* of the one who hashes */
+  struct hf_follower follower;
 
   uint32_t block, blocks; /* journal; block 0: none */
   uint64_t salt, note_at, clock;
@@ -81,6 +92,13 @@ hf_status hf_frontier_add(hf_call *, struct hf_wrap *, const void *, size_t);
 /* The digest of the whole file, which is held; *is has algo NONE when none was asked for. */
 hf_status hf_frontier_end(hf_call *, struct hf_wrap *, struct hf_digest *is);
 void hf_frontier_free(struct hf_wrap *);
+
+void hf_follower_init(struct hf_wrap *);
+/* [off, ...) was written and is held: starts the follower when it is due, waits when it is too far behind; *follows: the
+ * digest is its care. */
+hf_status hf_follower_tell(hf_call *, struct hf_wrap *, uint64_t off, bool *follows);
+/* Waits until it has hashed what is held, or without a call until it has stopped; afterwards nobody follows. */
+hf_status hf_follower_end(hf_call *, struct hf_wrap *);
 
 /* The size is known: prepares the journal, and where `resume`, holds again what the last attempt left. */
 hf_status hf_journal_begin(hf_call *, struct hf_wrap *, bool resume);

@@ -102,6 +102,7 @@ hf_status hf_frontier_end(hf_call *c, struct hf_wrap *w, struct hf_digest *is) {
   if (w->hashed < w->s.size && !w->reads_back)
     return hf_call_failf(c, HF_ENOSYS, "%s cannot be verified: the store does not read back and the size came too late",
                          w->what.name.path);
+  TRY(hf_follower_end(c, w));
   TRY(hf_frontier_follow(c, w, w->s.size, NULL, 0, UINT64_MAX));
   hf_status st;
   pthread_mutex_lock(&w->lock);

@@ -1,6 +1,8 @@
 /* The wrapped sink: bounds, sizes, missing ranges, the digest frontier under every order of writing, block journal and resume,
  * stores that take bytes in order or in parts, and that nothing is sealed that was not verified.
  * Runs against the store of fakes.h. */
+#include <unistd.h>
+
 #include "fakes.h"
 #include "sink.h"
 
@@ -71,6 +73,55 @@ START_TEST(any_order_is_verified) {
   }
   for (uint32_t i = 0; i < N; i++) OK(put_range(s, data, (uint64_t)order[i] * PIECE, PIECE));
   close_right(s, size);
+  over();
+}
+END_TEST
+
+/* Large enough for a thread of its own that computes the digest, where there are processors for it. */
+enum { LARGE = 40 * MIB + 7 };
+
+static void put_large(struct hf_sink *s, const uint8_t *bytes) {
+  for (size_t at = 0; at < LARGE; at += 256 * KIB)
+    OK(put_range(s, bytes, at, LARGE - at < 256 * KIB ? LARGE - at : 256 * KIB));
+}
+
+START_TEST(large_files_are_hashed_beside_the_writer) {
+  struct hf_sink *s = begin("fake:", LARGE, HF_DIGEST_SHA256, LARGE);
+  put_large(s, data);
+  close_right(s, LARGE);
+  ck_assert_uint_le(fake.read_back, LARGE); /* each byte once at most */
+  if (sysconf(_SC_NPROCESSORS_ONLN) == 1) ck_assert_uint_eq(fake.read_back, 0);
+  over();
+}
+END_TEST
+
+START_TEST(large_files_with_a_flipped_bit_are_never_sealed) {
+  static const size_t at[] = {0, LARGE / 2, LARGE - 1};
+  struct hf_sink *s = begin("fake:", LARGE, HF_DIGEST_SHA256, LARGE);
+  data[at[_i]] ^= 1;
+  put_large(s, data);
+  ck_assert_int_eq(hf_sink_close(call, s, HF_OK, 1, NULL), HF_EDIGEST);
+  ck_assert_uint_eq(fake.publisheds, 0);
+  over();
+}
+END_TEST
+
+START_TEST(large_files_written_again_count_the_last_bytes) {
+  struct hf_sink *s = begin("fake:", LARGE, HF_DIGEST_SHA256, LARGE);
+  uint8_t *junk = fake_bytes(LARGE, 98);
+  put_large(s, junk);
+  put_large(s, data);
+  close_right(s, LARGE);
+  free(junk);
+  over();
+}
+END_TEST
+
+START_TEST(large_files_can_be_given_up_at_any_time) {
+  struct hf_sink *s = begin("fake:", LARGE, HF_DIGEST_SHA256, LARGE);
+  for (size_t at = 0; at < (size_t)(4 + 10 * _i) * MIB; at += MIB) OK(put_range(s, data, at, MIB));
+  ck_assert_int_eq(hf_sink_close(call, s, HF_ECANCELED, 1, NULL), HF_ECANCELED);
+  ck_assert_uint_eq(fake.publisheds, 0);
   over();
 }
 END_TEST
@@ -639,6 +690,10 @@ int main(void) {
   tcase_set_timeout(t, 60);
   tcase_add_test(t, in_order_is_not_read_back);
   tcase_add_loop_test(t, any_order_is_verified, 0, 2);
+  tcase_add_test(t, large_files_are_hashed_beside_the_writer);
+  tcase_add_loop_test(t, large_files_with_a_flipped_bit_are_never_sealed, 0, 3);
+  tcase_add_test(t, large_files_written_again_count_the_last_bytes);
+  tcase_add_loop_test(t, large_files_can_be_given_up_at_any_time, 0, 4);
   tcase_add_test(t, many_writers_at_once);
   tcase_add_test(t, written_again_counts_the_last_bytes);
   tcase_add_loop_test(t, a_flipped_bit_is_never_sealed, 0, 2);

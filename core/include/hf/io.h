@@ -15,7 +15,8 @@ struct hf_iov { /* FROZEN */
   const void *base;
   size_t len;
 };
-struct hf_leaf { /* FROZEN; since 1.1: a piece of a file and its hash, by whatever tree the file's own hash is made of */
+struct
+    hf_leaf { /* FROZEN; since 1.1: a piece of a file and its hash, by whatever tree the file's own hash is made of */
   uint64_t off, len;
   uint8_t hash[32];
 };
@@ -40,7 +41,7 @@ struct hf_digest { /* FROZEN */
 /* What a sink can do; a store sets what is true of its sinks, the core emulates the rest for adapters. */
 enum {
   HF_IO_ANY_ORDER = 1,  /* writev takes offsets in any order; otherwise strictly ascending without holes */
-  HF_IO_CONCURRENT = 2, /* writev from several threads at once, on disjoint ranges */
+  HF_IO_CONCURRENT = 2, /* writev and pread from several threads at once, on disjoint ranges */
   HF_IO_READ_BACK = 4,  /* pread works on what was written */
   HF_IO_LENDS = 8,      /* lend/commit/drop are worth using */
   HF_IO_RESUMES = 16    /* bytes and note of an earlier, interrupted attempt are still there */

@@ -39,6 +39,7 @@ static hf_status hub_open(hf_call *c, const char *uri, void **store) {
   }
   hf_leases_open(&hub->leases, hub->root, true);
   hub->durable = !durability || strcmp(durability, "none");
+  hub->root->unhurried = !hub->durable;
   hub->links = hf_flag_option(c, "HF_HUB_DISABLE_SYMLINKS") ? 0 : -1;
   hub->share = !hf_flag_option(c, "HF_HUB_DISABLE_SHARED_BLOBS") && !hf_flag_option(c, "HF_HUB_DISABLE_XET");
   hub->offline = hf_flag_option(c, "HF_HUB_OFFLINE");

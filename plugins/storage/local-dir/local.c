@@ -165,6 +165,7 @@ static hf_status open_store(hf_call *c, const char *uri, void **store) {
   }
   hf_leases_open(&l->leases, l->root, false);
   l->durable = !durability || strcmp(durability, "none");
+  l->root->unhurried = !l->durable;
   *store = l;
   return HF_OK;
 }

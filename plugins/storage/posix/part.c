@@ -224,7 +224,7 @@ void hf_part_writeback_join(struct hf_part *p) {
 }
 
 void hf_part_writeback(struct hf_part *p) {
-  if (p->fd < 0) return;
+  if (p->fd < 0 || p->leases->root->unhurried) return;
   pthread_mutex_lock(&p->leases->lock);
   int state = atomic_load(&p->writeback);
   if (state == HF_WRITEBACK_DONE) {

@@ -66,6 +66,7 @@ struct hf_root {
   int fresh[HF_FRESH_DIRS];   /* folders in which one was made, not yet flushed */
   uint32_t fresh_count;
   bool fresh_more;   /* others too */
+  bool unhurried;    /* nothing is made durable: when bytes are written back is the kernel's choice */
   _Atomic int local; /* 1: file system of this machine alone, 0: maybe shared, -1: not asked yet */
 };
 hf_status hf_root_open(hf_call *, const char *path, struct hf_root **); /* creates nothing */
