@@ -1,5 +1,5 @@
 /* craft.c - xorbs and shards for tests of a CAS: right ones, and every wrong one that its sender might try.
- * Usage: xet-craft FOLDER SEED. Writes xorb, xorb-footer, xorb-*; shard, shard-*; `names` says what they are called. All files are
+ * Usage: xet-craft --lie ENTRY (of a chunk cache), or xet-craft FOLDER SEED. Writes xorb, xorb-footer, xorb-*; shard, shard-*; `names` says what they are called. All files are
  * small: three chunks of noise in one xorb, one file of it with its second chunk twice. */
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -178,7 +178,32 @@ static void say(FILE *f, const char *name, const struct xet_hash *h) {
   fprintf(f, "%s %s\n", name, text);
 }
 
+/* An entry of the chunk cache (chunks, 36 bytes for each, a tail of 56) with another first byte and the sums that go with it. */
+static int lie(const char *path) {
+  FILE *f = fopen(path, "r+b");
+  static uint8_t p[64 << 20];
+  size_t n = f ? fread(p, 1, sizeof p, f) : 0;
+  uint32_t count, raw, first;
+  struct xet_hash h, part[2];
+  if (n < 100) return 1;
+  uint8_t *tail = p + n - 56;
+  memcpy(&count, tail + 8, 4);
+  memcpy(&raw, tail + 12, 4);
+  if (n != raw + (size_t)count * 36 + 56) return 1;
+  memcpy(&first, p + raw + 32, 4);
+  p[0] ^= 1;
+  xet_blake3(&xet_key_data, p, first, &h);
+  memcpy(p + raw, &h, 32);
+  xet_blake3(&xet_key_verify, p + raw, (size_t)count * 36, &part[0]);
+  xet_blake3(&xet_key_verify, tail, 48, &part[1]);
+  xet_blake3(&xet_key_verify, part, sizeof part, &h);
+  memcpy(tail + 48, &h, 8);
+  rewind(f);
+  return fwrite(p, 1, n, f) == n && fclose(f) == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
+  if (argc == 3 && !strcmp(argv[1], "--lie")) return lie(argv[2]);
   if (argc != 3) return 2;
   struct all a = {.folder = argv[1]};
   char path[4096];

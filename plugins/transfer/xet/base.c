@@ -25,7 +25,6 @@ struct xet_bases {
   struct xet_pull *pull;
   struct term *terms; /* by xorb, then start */
   uint32_t count;
-  pthread_mutex_t lock; /* pull->copied */
 };
 
 static int by_place(const void *a, const void *b) {
@@ -59,7 +58,6 @@ hf_status xet_bases_open(hf_call *c, struct xet_pull *p, const struct hf_table *
   *out = NULL;
   if (!b) return xet_host->failf(c, HF_ENOMEM, "no memory for older versions of %s", p->path);
   b->pull = p;
-  pthread_mutex_init(&b->lock, NULL);
   for (uint32_t i = 0; i < bases->count && i < BASES_MOST; i++) {
     const struct hf_tr_base *base = (const void *)((const char *)bases->rows + (size_t)i * bases->stride);
     struct xet_hash hash;
@@ -79,7 +77,7 @@ hf_status xet_bases_open(hf_call *c, struct xet_pull *p, const struct hf_table *
   if (b->count)
     *out = b;
   else
-    free(b->terms), pthread_mutex_destroy(&b->lock), free(b);
+    free(b->terms), free(b);
   return HF_OK;
 }
 
@@ -90,7 +88,6 @@ void xet_bases_close(struct xet_bases *b) {
     pthread_mutex_destroy(&b->terms[i].lock);
   }
   free(b->terms);
-  pthread_mutex_destroy(&b->lock);
   free(b);
 }
 
@@ -158,74 +155,14 @@ static hf_status make_ready(hf_call *c, struct term *t) {
   return st;
 }
 
-/* ---- copying ---- */
+/* ---- for hand.c ---- */
 
-/* Chunks [from, to) of the range, all of which lie in one old term. */
-static hf_status copy_run(hf_call *c, struct xet_stream *x, const struct term *t, uint32_t from, uint32_t to,
-                          uint8_t *buf) {
-  while (from < to) {
-    const void *data[16];
-    size_t len[16], fill = 0, got = 0;
-    uint32_t n = 0, base = x->range->start;
-    const uint32_t *at = t->at + (from - t->start);
-    for (; n < 16 && from + n < to && fill + (at[n + 1] - at[n]) <= PIECE; n++) {
-      len[n] = at[n + 1] - at[n];
-      data[n] = buf + fill;
-      fill += len[n];
-      x->chunks.at[from + n + 1 - base] = x->chunks.at[from + n - base] + (uint32_t)len[n];
-    }
-    hf_status st = t->source->pread(c, t->source, buf, fill, t->off + at[0], &got);
-    if (st != HF_OK || got != fill) {
-      x->damage = "an older version cannot be read";
-      return st != HF_OK ? st : xet_host->failf(c, HF_ECONFLICT, "%s", x->damage);
-    }
-    TRY(xet_place_chunks(c, x, from, data, len, n));
-    from += n;
-  }
-  return HF_OK;
-}
-
-/* Chunks of the range that nobody wants have no bytes here. */
-static void skip(struct xet_stream *x, uint32_t from, uint32_t to) {
-  for (uint32_t base = x->range->start; from < to; from++) x->chunks.at[from + 1 - base] = x->chunks.at[from - base];
-}
-
-/* Runs of places that touch or overlap, in order: fn is told each. */
-static hf_status each_run(hf_call *c, struct xet_bases *b, struct xet_stream *x, bool *all, uint8_t *buf) {
-  uint32_t at = x->range->start;
-  *all = true;
-  for (uint32_t i = 0; i < x->place_count && *all;) {
-    uint32_t start = x->places[i].start, end = x->places[i].end;
-    for (i++; i < x->place_count && x->places[i].start < end; i++)
-      if (x->places[i].end > end) end = x->places[i].end;
-    struct term *t = find(b, &x->range->xorb, start, end);
-    if (t) TRY(make_ready(c, t));
-    *all = t && !t->useless;
-    if (!*all || !buf) continue;
-    skip(x, at, start);
-    TRY(copy_run(c, x, t, start, end, buf));
-    at = end;
-  }
-  if (buf) skip(x, at, x->range->end);
-  return HF_OK;
-}
-
-hf_status xet_bases_copy(hf_call *c, struct xet_bases *b, struct xet_stream *x, bool *done) {
-  struct hf_buf buf;
-  TRY(each_run(c, b, x, done, NULL));
-  if (!*done) return HF_OK;
-  TRY(xet_host->buf_get(c, PIECE, &buf));
-  xet_stream_reset(x);
-  hf_status st = each_run(c, b, x, done, buf.data);
-  xet_host->buf_put(&buf);
-  if (st != HF_OK && x->damage && xet_host->check(c) == HF_OK) { /* the older version is not what it seemed */
-    xet_host->clear(c);
-    *done = false;
-    return HF_OK;
-  }
-  if (st != HF_OK) return st;
-  pthread_mutex_lock(&b->lock);
-  for (uint32_t i = 0; i < x->place_count; i++) b->pull->copied += x->places[i].raw;
-  pthread_mutex_unlock(&b->lock);
+hf_status xet_bases_find(hf_call *c, struct xet_bases *b, const struct xet_hash *xorb, uint32_t start, uint32_t end,
+                         struct xet_run *run) {
+  struct term *t = b ? find(b, xorb, start, end) : NULL;
+  if (t) TRY(make_ready(c, t));
+  if (!t || t->useless) return HF_OK;
+  *run = (struct xet_run){
+      .start = start, .end = end, .at = t->at + (start - t->start), .source = t->source, .off = t->off};
   return HF_OK;
 }

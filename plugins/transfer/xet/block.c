@@ -126,10 +126,10 @@ static hf_status renew(hf_call *c, struct xet_block *b, uint32_t seen) {
 
 /* ---- one range ---- */
 
-static hf_status receive_once(hf_call *c, struct xet_block *b, uint32_t i, struct xet_stream *x, uint32_t *seen) {
+/* Bytes [lo, hi) of the range, once. */
+static hf_status get_once(hf_call *c, struct xet_block *b, uint32_t i, struct hf_sink *to, uint64_t lo, uint64_t hi,
+                          uint32_t *seen) {
   struct xet_cas *cas = b->pull->cas;
-  const struct xet_range *r = &b->recon.ranges[i];
-  uint64_t total = r->last - r->first + 1, before = x->consumed;
   struct hf_kv rows[] = {{"X-Xet-Session-Id", cas->session_id}};
   char *url = address(b, i, seen);
   if (!url) return no_memory(c, b->pull);
@@ -137,39 +137,62 @@ static hf_status receive_once(hf_call *c, struct xet_block *b, uint32_t i, struc
                             .flags = HF_HTTP_NO_AUTH | HF_HTTP_BARE_PART,
                             .url = url,
                             .headers = HF_TABLE(rows),
-                            .dst = &x->s,
-                            .dst_off = r->first + x->consumed,
-                            .dst_len = total - x->consumed,
+                            .dst = to,
+                            .dst_off = b->recon.ranges[i].first + lo,
+                            .dst_len = hi - lo,
                             .max_redirects = 3};
   xet_cas_patience(cas, &req);
   hf_status st = xet_host->http(c, &req, NULL);
   free(url);
-  pthread_mutex_lock(&b->lock);
-  b->since_fresh += x->consumed - before;
-  pthread_mutex_unlock(&b->lock);
   return st;
+}
+
+/* An attempt failed: HF_OK, try again. moved: bytes that it brought. */
+static hf_status once_more(hf_call *c, struct xet_block *b, hf_status st, uint32_t seen, uint64_t moved,
+                           uint32_t *failures) {
+  const struct hf_error *e = xet_host->error(c);
+  if (moved) *failures = 0;
+  if (e && e->code == HF_EAUTH && (e->http_status == 401 || e->http_status == 403)) {
+    hf_status renewed = renew(c, b, seen);
+    return renewed == HF_EAUTH ? st : renewed;
+  }
+  return xet_cas_again(c, b->pull->cas, failures, st);
+}
+
+static void count_fresh(struct xet_block *b, uint64_t bytes) {
+  pthread_mutex_lock(&b->lock);
+  b->since_fresh += bytes;
+  pthread_mutex_unlock(&b->lock);
 }
 
 /* Until the stream has the whole range. Who moves forward may go on for as long as that takes. */
 static hf_status receive(hf_call *c, struct xet_block *b, uint32_t i, struct xet_stream *x) {
   const struct xet_range *r = &b->recon.ranges[i];
-  for (uint32_t failures = 0; x->consumed < r->last - r->first + 1;) {
+  uint64_t total = r->last - r->first + 1;
+  for (uint32_t failures = 0; x->consumed < total;) {
     uint32_t seen;
     uint64_t before = x->consumed;
-    hf_status st = receive_once(c, b, i, x, &seen);
+    hf_status st = get_once(c, b, i, &x->s, before, total, &seen);
+    count_fresh(b, x->consumed - before);
     if (st == HF_OK) break;
     if (x->damage || x->stuck) return st;
-    if (x->consumed > before) failures = 0;
     xet_stream_again(x);
-    const struct hf_error *e = xet_host->error(c);
-    if (e && e->code == HF_EAUTH && (e->http_status == 401 || e->http_status == 403)) {
-      hf_status renewed = renew(c, b, seen);
-      if (renewed != HF_OK) return renewed == HF_EAUTH ? st : renewed;
-      continue;
-    }
-    TRY(xet_cas_again(c, b->pull->cas, &failures, st));
+    TRY(once_more(c, b, st, seen, x->consumed - before, &failures));
   }
   return xet_stream_end(c, x);
+}
+
+hf_status xet_block_part(hf_call *c, struct xet_block *b, uint32_t i, struct hf_sink *to, const size_t *have,
+                         uint64_t lo, uint64_t hi) {
+  for (uint32_t failures = 0; *have < hi - lo;) {
+    uint32_t seen;
+    size_t before = *have;
+    hf_status st = get_once(c, b, i, to, lo + before, hi, &seen);
+    count_fresh(b, *have - before);
+    if (st == HF_OK) break;
+    TRY(once_more(c, b, st, seen, *have - before, &failures));
+  }
+  return *have == hi - lo ? HF_OK : xet_host->failf(c, HF_EPROTO, "a part of a xorb is shorter than announced");
 }
 
 static bool any_order(const struct xet_pull *p) {
@@ -188,7 +211,7 @@ static hf_status from_wire(hf_call *c, struct xet_block *b, uint32_t i, struct x
   TRY(xet_host->buf_get(c, XET_STREAM_BYTES, &buf));
   xet_stream_begin(x, buf.data);
   hf_status st = receive(c, b, i, x);
-  if (st != HF_OK && x->damage && any_order(b->pull) && xet_host->check(c) == HF_OK) {
+  if (st != HF_OK && x->damage && xet_host->check(c) == HF_OK) {
     xet_host->log(c, HF_LOG_INFO, "%s: a xorb arrived damaged (%s) and is fetched once more", b->pull->path, x->damage);
     xet_host->clear(c);
     xet_stream_begin(x, buf.data);
@@ -197,6 +220,24 @@ static hf_status from_wire(hf_call *c, struct xet_block *b, uint32_t i, struct x
   if (st != HF_OK && x->damage) forget(c, b, x);
   xet_host->buf_put(&buf);
   return st;
+}
+
+/* What comes goes into the cache too, where there is one. */
+static void keep_begin(hf_call *c, struct xet_block *b, struct xet_stream *x) {
+  uint64_t least = 0;
+  if (!b->pull->cache) return;
+  for (uint32_t i = 0; i < x->place_count; i++)
+    if (x->places[i].raw > least) least = x->places[i].raw;
+  x->keep = xet_keep_begin(c, b->pull->cache, &x->range->xorb, x->range->start, least);
+  if (x->keep) xet_pull_touch(b->pull, &x->range->xorb);
+}
+
+/* The file did not take the bytes: that is no fault of whoever sent them. */
+void xet_block_fault(hf_call *c, struct xet_block *b, const struct xet_stream *x) {
+  if (!x->stuck || x->damage || xet_host->check(c) != HF_OK) return; /* canceled: somebody else's error counts */
+  pthread_mutex_lock(&b->pull->lock);
+  b->pull->own_fault = true;
+  pthread_mutex_unlock(&b->pull->lock);
 }
 
 static hf_status fetch_places(hf_call *c, struct xet_block *b, uint32_t i, const struct xet_place *places, uint32_t n) {
@@ -209,17 +250,19 @@ static hf_status fetch_places(hf_call *c, struct xet_block *b, uint32_t i, const
     *x = (struct xet_stream){.file = b->pull->sink,
                              .cas = cas,
                              .range = &b->recon.ranges[i],
-                             .least = any_order(b->pull) ? 0 : b->off,
                              .places = places,
                              .place_count = n,
                              .open = open,
                              .chunks = b->jobs[i].chunks};
-    if (b->pull->bases) st = xet_bases_copy(c, b->pull->bases, x, &done);
+    st = xet_hand_copy(c, b->pull, x, &done);
     if (st == HF_OK && !done) st = xet_cas_enter(c, cas);
     if (st == HF_OK && !done) {
+      keep_begin(c, b, x);
       st = from_wire(c, b, i, x);
       xet_cas_leave(cas, st == HF_OK ? x->consumed : 0);
+      xet_keep_end(x->keep, st == HF_OK);
     }
+    if (st != HF_OK) xet_block_fault(c, b, x);
   }
   free(open);
   free(x);
@@ -230,18 +273,6 @@ static hf_status fetch_range(hf_call *c, void *arg, uint32_t i) {
   struct xet_block *b = arg;
   struct xet_job *j = &b->jobs[i];
   return j->place_count ? fetch_places(c, b, i, j->places, j->place_count) : HF_OK;
-}
-
-/* For a sink that takes bytes in order: one term after the other. */
-static hf_status fetch_terms(hf_call *c, struct xet_block *b) {
-  uint64_t off = b->off - b->recon.skip;
-  for (uint32_t i = 0; i < b->recon.term_count; i++) {
-    const struct xet_term *t = &b->recon.terms[i];
-    struct xet_place place = {.start = t->start, .end = t->end, .off = off, .raw = t->raw};
-    off += t->raw;
-    TRY(fetch_places(c, b, t->range, &place, 1));
-  }
-  return HF_OK;
 }
 
 /* ---- one block ---- */
@@ -298,25 +329,28 @@ static hf_status plan(hf_call *c, struct xet_block *b) {
   return share_out(c, b);
 }
 
-/* Chunk hashes of the block's terms, in the order of the file. */
-static void grow_tree(struct xet_block *b) {
+void xet_block_grow(struct xet_block *b, uint32_t term, uint64_t off) {
   struct xet_pull *p = b->pull;
-  uint64_t off = b->off - b->recon.skip;
-  for (uint32_t i = 0; i < b->recon.term_count && p->tree_at != UINT64_MAX; i++) {
-    const struct xet_term *t = &b->recon.terms[i];
-    const struct xet_chunks *k = &b->jobs[t->range].chunks;
-    uint32_t base = b->recon.ranges[t->range].start;
-    for (uint32_t n = t->start - base; n < t->end - base; n++) {
-      uint32_t len = k->at[n + 1] - k->at[n];
-      if (off == p->tree_at) {
-        xet_merkle_add(&p->tree, &k->hashes[n], len);
-        p->tree_at += len;
-      } else if (off > p->tree_at) {
-        p->tree_at = UINT64_MAX;
-        return;
-      }
-      off += len;
+  const struct xet_term *t = &b->recon.terms[term];
+  const struct xet_chunks *k = &b->jobs[t->range].chunks;
+  uint32_t base = b->recon.ranges[t->range].start;
+  for (uint32_t n = t->start - base; n < t->end - base && p->tree_at != UINT64_MAX; n++) {
+    uint32_t len = k->at[n + 1] - k->at[n];
+    if (off == p->tree_at) {
+      xet_merkle_add(&p->tree, &k->hashes[n], len);
+      p->tree_at += len;
+    } else if (off > p->tree_at) {
+      p->tree_at = UINT64_MAX;
     }
+    off += len;
+  }
+}
+
+static void grow_tree(struct xet_block *b) {
+  uint64_t off = b->off - b->recon.skip;
+  for (uint32_t i = 0; i < b->recon.term_count; i++) {
+    xet_block_grow(b, i, off);
+    off += b->recon.terms[i].raw;
   }
 }
 
@@ -325,6 +359,7 @@ static void block_free(struct xet_block *b) {
     for (uint32_t i = 0; i < b->recon.range_count; i++) {
       free(b->jobs[i].chunks.hashes);
       free(b->jobs[i].chunks.at);
+      free(b->jobs[i].packed);
     }
     free(b->jobs[b->recon.range_count].places);
     free(b->jobs);
@@ -338,10 +373,12 @@ hf_status xet_block_fetch(hf_call *c, struct xet_pull *p, uint64_t off, uint64_t
   TRY(xet_recon_ask(c, p, p->hash, off, end, &b.recon));
   pthread_mutex_init(&b.lock, NULL);
   hf_status st = plan(c, &b);
-  if (st == HF_OK)
-    st =
-        any_order(p) ? xet_host->parallel(c, b.recon.range_count, XET_DOWN_WIDTH, fetch_range, &b) : fetch_terms(c, &b);
-  if (st == HF_OK) grow_tree(&b);
+  if (st == HF_OK && !any_order(p)) {
+    st = xet_block_in_order(c, &b);
+  } else if (st == HF_OK) {
+    st = xet_host->parallel(c, b.recon.range_count, XET_DOWN_WIDTH, fetch_range, &b);
+    if (st == HF_OK) grow_tree(&b);
+  }
   block_free(&b);
   return st;
 }

@@ -23,11 +23,14 @@ enum {
   FAILURES_MOST = 7,
   PATIENT_FAILURES = 40,
   WIDTH_FIRST = 4,
+  UPLOADS_MOST = 64,
+  FILES_AT_ONCE = 8,
   BAD_MOST = 16,
   ORIGIN_MOST = 300
 };
 #define ROUND_BYTES ((uint64_t)64 << 20)
 #define URL_MOST    2048
+#define PERFILE     UINT64_C(512000000)
 
 /* ---- servers that failed ---- */
 
@@ -67,16 +70,56 @@ static void new_session_id(char out[37]) {
                    (unsigned)b[i]);
 }
 
-/* What is set for downloads; for uploads there is the fixed number. */
-static void read_limits(hf_call *c, struct xet_cas *s, uint32_t most) {
-  uint64_t hasty = xet_option_flag(c, "high_performance");
-  s->width_most = (uint32_t)xet_option_number(c, "max_download_concurrency", most, 1, most);
-  uint64_t buffer = xet_option_bytes(c, "download_buffer_limit", UINT64_MAX) / XET_CONNECTION_BYTES;
-  if (buffer < s->width_most) s->width_most = buffer ? (uint32_t)buffer : 1;
-  s->width_least = (uint32_t)xet_option_number(c, "min_download_concurrency", 1, 1, s->width_most);
-  s->width = (uint32_t)xet_option_number(c, "initial_download_concurrency", hasty ? most : WIDTH_FIRST, 1, most);
+void xet_cond_init(pthread_cond_t *cond) {
+  pthread_condattr_t clock;
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_cond_init(cond, &clock);
+  pthread_condattr_destroy(&clock);
+}
+
+void xet_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  t.tv_nsec += 50000000;
+  t.tv_sec += t.tv_nsec / 1000000000;
+  t.tv_nsec %= 1000000000;
+  pthread_cond_timedwait(cond, lock, &t);
+}
+
+/* What is set for one direction; the fixed number comes on top. */
+static void read_width(hf_call *c, struct xet_cas *s, bool down, uint32_t most, uint32_t ceiling) {
+  uint32_t first = xet_option_flag(c, "high_performance") ? most : WIDTH_FIRST;
+  s->width_most =
+      (uint32_t)xet_option_number(c, down ? "max_download_concurrency" : "max_upload_concurrency", most, 1, ceiling);
+  uint64_t at_once = s->buffer / XET_CONNECTION_BYTES;
+  if (at_once < s->width_most) s->width_most = at_once ? (uint32_t)at_once : 1;
+  s->width_least =
+      (uint32_t)xet_option_number(c, down ? "min_download_concurrency" : "min_upload_concurrency", 1, 1, s->width_most);
+  s->width = (uint32_t)xet_option_number(c, down ? "initial_download_concurrency" : "initial_upload_concurrency", first,
+                                         1, s->width_most);
   if (s->width > s->width_most) s->width = s->width_most;
   if (s->width < s->width_least) s->width = s->width_least;
+}
+
+/* So much for the first file, and more for each that is under way with it. */
+static uint64_t read_buffer(hf_call *c, const struct hf_tr_batch *batch) {
+  uint64_t size = xet_option_bytes(c, "download_buffer_size", UINT64_MAX);
+  uint64_t more = xet_option_bytes(c, "download_buffer_perfile", PERFILE);
+  uint64_t limit = xet_option_bytes(c, "download_buffer_limit", UINT64_MAX);
+  uint32_t files = batch->width ? batch->width : FILES_AT_ONCE;
+  if (batch->count < files) files = batch->count;
+  for (uint32_t i = 1; i < files && size < UINT64_MAX - more; i++) size += more;
+  return size < limit ? size : limit;
+}
+
+static void read_limits(hf_call *c, struct xet_cas *s, uint32_t most) {
+  bool down = s->batch->direction == HF_TR_DOWNLOAD;
+  s->buffer = down ? read_buffer(c, s->batch) : UINT64_MAX;
+  read_width(c, s, down, most, down ? most : UPLOADS_MOST);
+  s->files_most = (uint32_t)xet_option_number(c, down ? "max_file_downloads" : "max_file_ingestion", 0, 1, 1024);
+  s->duration_ms = (uint32_t)xet_option_ms(c, "retry_max_duration");
+  if (!down) return;
   s->connect_ms = (uint32_t)xet_option_ms(c, "connect_timeout");
   s->silence_ms = (uint32_t)xet_option_ms(c, "read_timeout");
   s->base_ms = (uint32_t)xet_option_ms(c, "retry_base_delay");
@@ -85,23 +128,18 @@ static void read_limits(hf_call *c, struct xet_cas *s, uint32_t most) {
 
 hf_status xet_cas_init(hf_call *c, struct xet_cas *s, const struct hf_tr_batch *batch, const char *fixed_option,
                        uint32_t most) {
-  *s = (struct xet_cas){
-      .batch = batch, .width = WIDTH_FIRST < most ? WIDTH_FIRST : most, .width_least = 1, .width_most = most};
+  *s = (struct xet_cas){.batch = batch};
   const char *only = xet_host->option(c, "HF_TRANSFER");
   s->patient = only && !strcmp(only, "xet");
   atomic_init(&s->moved_ns, xet_host->now_ns());
-  if (batch->direction == HF_TR_DOWNLOAD) read_limits(c, s, most);
+  read_limits(c, s, most);
   uint32_t fixed = (uint32_t)xet_option_number(c, fixed_option, 0, 1, 64);
   if (fixed) {
     s->fixed = true;
     s->width = s->width_most = fixed;
   }
   pthread_mutex_init(&s->lock, NULL);
-  pthread_condattr_t clock;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_cond_init(&s->changed, &clock);
-  pthread_condattr_destroy(&clock);
+  xet_cond_init(&s->changed);
   new_session_id(s->session_id);
   return HF_OK;
 }
@@ -254,9 +292,13 @@ void xet_cas_moved(struct xet_cas *s, uint64_t bytes) {
 }
 
 /* What is left of the time without a byte. */
-static uint32_t left_ms(struct xet_cas *s) {
+static uint64_t passed_ms(struct xet_cas *s) {
   uint64_t now = xet_host->now_ns(), then = atomic_load(&s->moved_ns);
-  uint64_t passed = now > then ? (now - then) / 1000000u : 0;
+  return now > then ? (now - then) / 1000000u : 0;
+}
+
+static uint32_t left_ms(struct xet_cas *s) {
+  uint64_t passed = passed_ms(s);
   return passed < NO_BYTE_MS ? (uint32_t)(NO_BYTE_MS - passed) : 0;
 }
 
@@ -285,6 +327,7 @@ hf_status xet_cas_again(hf_call *c, struct xet_cas *s, uint32_t *failures, hf_st
   if (xet_host->check(c) != HF_OK || !passes(e) || ++*failures > most) return st;
   if (!atomic_load(&s->bytes) && e->code == HF_ENET && !s->patient) return st; /* never reached: not there */
   uint32_t wish = e->retry_after_ms, left = left_ms(s);
+  if (s->duration_ms && passed_ms(s) + (wish ? wish : LEAST_MS) > s->duration_ms) return st;
   if (!s->patient && (wish ? wish : LEAST_MS) >= left) return st;
   xet_host->clear(c);
   if (!wish && s->base_ms && *failures < 8) wish = s->base_ms << (*failures - 1);
@@ -341,17 +384,27 @@ hf_status xet_cas_ask(hf_call *c, struct xet_cas *s, const char *path, const str
 
 /* ---- how many at once ---- */
 
+hf_status xet_cas_file_begins(hf_call *c, struct xet_cas *s) {
+  hf_status st = HF_OK;
+  pthread_mutex_lock(&s->lock);
+  while (s->files_most && s->files >= s->files_most && (st = xet_host->check(c)) == HF_OK)
+    xet_cond_wait(&s->changed, &s->lock);
+  if (st == HF_OK && !s->files++) atomic_store_explicit(&s->moved_ns, xet_host->now_ns(), memory_order_relaxed);
+  pthread_mutex_unlock(&s->lock);
+  return st;
+}
+
+void xet_cas_file_ends(struct xet_cas *s) {
+  pthread_mutex_lock(&s->lock);
+  s->files--;
+  pthread_cond_broadcast(&s->changed);
+  pthread_mutex_unlock(&s->lock);
+}
+
 hf_status xet_cas_enter(hf_call *c, struct xet_cas *s) {
   hf_status st = HF_OK;
   pthread_mutex_lock(&s->lock);
-  while (s->active >= s->width && (st = xet_host->check(c)) == HF_OK) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += 100000000;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&s->changed, &s->lock, &t);
-  }
+  while (s->active >= s->width && (st = xet_host->check(c)) == HF_OK) xet_cond_wait(&s->changed, &s->lock);
   if (st == HF_OK) {
     s->active++;
     if (!s->round_ns) s->round_ns = xet_host->now_ns();

@@ -26,8 +26,11 @@ struct xet_cas {
   atomic_uint_fast64_t moved_ns;                           /* when the last of them did, or when waiting began */
   bool patient;                                            /* there is no other way to fall back to */
   uint32_t connect_ms, silence_ms, base_ms, failures_most; /* what the user wants of an attempt; 0: as it is */
+  uint32_t duration_ms;                                    /* and of all that bring nothing together */
   atomic_bool bad, only_v1;
+  uint64_t buffer; /* bytes of memory that downloads may have at once */
   /* how many transfers at once */
+  uint32_t files_most, files; /* 0: any number */
   uint32_t width, width_least, width_most, active;
   bool fixed;
   uint64_t round_bytes, round_ns, transfers;
@@ -37,6 +40,8 @@ struct xet_cas {
 hf_status xet_cas_init(hf_call *, struct xet_cas *, const struct hf_tr_batch *, const char *fixed_option,
                        uint32_t most);
 void xet_cas_free(struct xet_cas *);
+void xet_cond_init(pthread_cond_t *);                    /* one that waits by the monotonic clock */
+void xet_cond_wait(pthread_cond_t *, pthread_mutex_t *); /* for a moment at most: calls may be canceled */
 
 /* A request to the CAS, path below its address. 401 renews the token once; an answer of any other status is HF_OK. What
  * the caller leaves empty in `req` is filled in. */
@@ -52,6 +57,9 @@ hf_status xet_cas_again(hf_call *, struct xet_cas *, uint32_t *failures, hf_stat
 /* An answer of a status that is no success becomes the call's error. */
 hf_status xet_cas_refused(hf_call *, const char *what, const struct hf_http_resp *);
 
+/* A file begins, when its turn has come; waiting for bytes begins with the first one. It ends. */
+hf_status xet_cas_file_begins(hf_call *, struct xet_cas *);
+void xet_cas_file_ends(struct xet_cas *);
 /* One transfer begins, when its turn has come, and ends with so many bytes (0: it failed). */
 hf_status xet_cas_enter(hf_call *, struct xet_cas *);
 void xet_cas_leave(struct xet_cas *, uint64_t bytes);

@@ -3,11 +3,13 @@
  * A chunk that lies there with another hash is fetched again. Bytes that no leaf speaks of leave a hole in the tree: then the
  * host's own digest decides. */
 #include "block.h"
+#include "format/piece.h"
 
 #include <string.h>
 
 enum {
   LEAVES = 256,
+  READ = 1 << 20,
   UNNAMED_MOST =
       3 * XET_CHUNK_MAX /* bytes without a leaf (a piece of a chunk, a journal's torn end) that are fetched again */
 };
@@ -72,4 +74,34 @@ hf_status xet_disk_follow(hf_call *c, struct xet_pull *p, uint64_t to) {
   }
   if (p->tree_at < to) p->tree_at = UINT64_MAX;
   return HF_OK;
+}
+
+/* ---- all of it ---- */
+
+static hf_status tell(hf_call *c, struct xet_pull *p, const struct xet_piece *piece) {
+  TRY(p->sink->leaf(c, p->sink, p->tree_at, piece->len, piece->hash.b));
+  xet_merkle_add(&p->tree, &piece->hash, piece->len);
+  p->tree_at += piece->len;
+  return HF_OK;
+}
+
+hf_status xet_disk_read(hf_call *c, struct xet_pull *p) {
+  struct hf_sink *s = p->sink;
+  struct hf_buf buf;
+  if (!s->leaf || !s->pread || !(s->caps & HF_IO_READ_BACK)) return HF_OK;
+  TRY(xet_host->buf_get(c, READ, &buf));
+  hf_status st = HF_OK;
+  xet_merkle_init(&p->tree);
+  p->tree_at = 0;
+  while (st == HF_OK && p->tree_at < p->size) {
+    struct xet_piece pieces[READ / XET_CHUNK_MIN + 1];
+    uint64_t left = p->size - p->tree_at;
+    size_t want = left < READ ? (size_t)left : READ, got = 0, n = 0;
+    st = s->pread(c, s, buf.data, want, p->tree_at, &got);
+    if (st == HF_OK && got < want) st = xet_host->failf(c, HF_EIO, "%s cannot be read back", p->path);
+    if (st == HF_OK) n = xet_pieces(buf.data, got, got == left, pieces, sizeof pieces / sizeof *pieces);
+    for (size_t i = 0; st == HF_OK && i < n; i++) st = tell(c, p, &pieces[i]);
+  }
+  xet_host->buf_put(&buf);
+  return st;
 }

@@ -191,7 +191,7 @@ static hf_status get_piece(hf_call *c, struct xet_upload *u, struct xet_portion 
     TRY(xet_carry_one(c, u, &any));
     if (any) continue;
     pthread_mutex_lock(&u->lock);
-    if (!u->free_piece) xet_wait_a_little(u, &u->changed);
+    if (!u->free_piece) xet_cond_wait(&u->changed, &u->lock);
     *out = u->free_piece;
     if (*out) u->free_piece = (*out)->next;
     pthread_mutex_unlock(&u->lock);
@@ -260,7 +260,7 @@ static hf_status in_turn(hf_call *c, struct intake *in, struct xet_portion *p) {
   hf_status st = HF_OK;
   pthread_mutex_lock(&u->lock);
   while (in->decided != p->number && st == HF_OK) {
-    xet_wait_a_little(u, &in->turn);
+    xet_cond_wait(&in->turn, &u->lock);
     st = xet_host->check(c); /* whoever failed says why; the others are canceled for it */
   }
   if (st == HF_OK) st = decide(c, in, p);
@@ -366,10 +366,11 @@ static hf_status take_in(hf_call *c, struct intake *in) {
 hf_status xet_upload_run(hf_call *c, void *session, struct hf_tr_file *file) {
   struct xet_upload *u = session;
   struct intake in = {.u = u, .file = file, .sent = calloc(1, sizeof *in.sent), .rest = malloc(XET_CHUNK_MAX)};
-  hf_status st = HF_OK;
-  if (!in.sent || !in.rest)
+  hf_status st = xet_cas_file_begins(c, &u->cas);
+  bool begun = st == HF_OK;
+  if (begun && (!in.sent || !in.rest))
     st = xet_host->failf(c, HF_ENOMEM, "no memory to send %s", file->path);
-  else if (!file->source || file->source->size == HF_SIZE_UNKNOWN)
+  else if (begun && (!file->source || file->source->size == HF_SIZE_UNKNOWN))
     st = xet_host->failf(c, HF_EINVAL, "%s has no size that is known in advance", file->path);
   if (st == HF_OK) {
     pthread_mutex_init(&in.lock, NULL);
@@ -380,6 +381,7 @@ hf_status xet_upload_run(hf_call *c, void *session, struct hf_tr_file *file) {
     pthread_mutex_destroy(&in.lock);
   }
   free(in.rest);
+  if (begun) xet_cas_file_ends(&u->cas);
   if (st != HF_OK) {
     xet_sent_free(in.sent);
     return st;

@@ -22,10 +22,15 @@ static uint32_t trouble_ms(struct xet_upload *u) {
   return since ? (uint32_t)((xet_host->now_ns() - since) / 1000000) : 0;
 }
 
+/* How long trouble may last. */
+static uint32_t trouble_most(const struct xet_upload *u, uint64_t bytes) {
+  return u->cas.duration_ms ? u->cas.duration_ms : bytes >= MUCH ? TROUBLE_LONG_MS : TROUBLE_MS;
+}
+
 void xet_patience_limits(struct xet_upload *u, struct hf_http_req *req) {
   uint64_t bytes = sent(u);
   uint32_t most = bytes >= MUCH ? SILENCE_LONG_MS : bytes ? SILENCE_MS : SILENCE_FIRST_MS;
-  uint32_t all = bytes >= MUCH ? TROUBLE_LONG_MS : TROUBLE_MS, gone = trouble_ms(u);
+  uint32_t all = trouble_most(u, bytes), gone = trouble_ms(u);
   uint32_t left = gone + LEAST_MS < all ? all - gone : LEAST_MS;
   req->tries = 1;
   req->connect_ms = CONNECT_MS < left ? CONNECT_MS : left;
@@ -73,7 +78,7 @@ hf_status xet_patience_again(hf_call *c, struct xet_upload *u, hf_status st, con
   pthread_mutex_lock(&u->lock);
   if (!u->trouble_ns || began_ns < u->trouble_ns) u->trouble_ns = began_ns;
   pthread_mutex_unlock(&u->lock);
-  uint32_t all = bytes >= MUCH ? TROUBLE_LONG_MS : TROUBLE_MS, gone = trouble_ms(u);
+  uint32_t all = trouble_most(u, bytes), gone = trouble_ms(u);
   bool waits = wish && bytes && wish <= WISH_MOST_MS && may_wish(u, wish); /* it answers, and says when */
   bool over = !waits && gone + (wish ? wish : 500) >= all;
   if (over || wish > WISH_MOST_MS) {

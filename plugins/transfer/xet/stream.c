@@ -37,6 +37,7 @@ static hf_status write_run(hf_call *c, struct xet_stream *x, const struct xet_pl
     break;
   }
   if (n) TRY(x->file->writev(c, x->file, off, at, n));
+  for (; n && x->ordered; at++, n--) x->least = off += at->len;
   for (uint32_t i = from; i < to && x->file->leaf; i++)
     TRY(x->file->leaf(c, x->file, place_of(x, p, chunk + i), len[i], x->chunks.hashes[chunk + i - x->range->start].b));
   return HF_OK;
@@ -54,7 +55,11 @@ static hf_status check_place(hf_call *c, struct xet_stream *x, const struct xet_
 hf_status xet_place_chunks(hf_call *c, struct xet_stream *x, uint32_t chunk, const void *const *data, const size_t *len,
                            uint32_t n) {
   uint32_t end = chunk + n;
-  xet_blake3_batch(&xet_key_data, data, len, n, &x->chunks.hashes[chunk - x->range->start]);
+  struct xet_hash *hashes = &x->chunks.hashes[chunk - x->range->start];
+  xet_blake3_batch(&xet_key_data, data, len, n, hashes);
+  if (x->expect && memcmp(x->expect, hashes, n * sizeof *hashes) != 0)
+    return damaged(c, x, "the chunk cache has other bytes");
+  if (x->keep) xet_keep_chunks(c, x->keep, x->chunks.at[chunk - x->range->start], data, len, hashes, n);
   while (x->entered < x->place_count && x->places[x->entered].start < end) x->open[x->open_count++] = x->entered++;
   for (uint32_t i = 0; i < x->open_count; i++) TRY(check_place(c, x, &x->places[x->open[i]], end));
   for (uint32_t i = 0; i < x->open_count;) {
@@ -108,6 +113,7 @@ static hf_status whole_chunk(hf_call *c, struct xet_stream *x, const uint8_t *pa
   x->len[x->count++] = raw;
   x->next++;
   x->consumed += XET_RECORD_HEAD + x->record.stored;
+  if (x->packed_at) x->packed_at[k + 1] = (uint32_t)x->consumed;
   return HF_OK;
 }
 
@@ -163,7 +169,7 @@ static hf_status on_write(hf_call *c, struct hf_sink *s, uint64_t off, const str
     TRY(flush(c, x));
     if (x->have && x->record.scheme == XET_NONE && at) memmove(x->out, x->out + at, x->have);
   }
-  xet_cas_moved(x->cas, came);
+  if (x->cas) xet_cas_moved(x->cas, came);
   return HF_OK;
 }
 
@@ -184,6 +190,7 @@ void xet_stream_reset(struct xet_stream *x) {
   x->head_have = x->have = x->out_len = 0;
   x->lent = x->stuck = false;
   x->damage = NULL;
+  xet_keep_again(x->keep);
 }
 
 void xet_stream_begin(struct xet_stream *x, void *memory) {
@@ -211,10 +218,25 @@ static bool is_named(const struct xet_stream *x) {
   return !memcmp(&hash, &r->xorb, sizeof hash);
 }
 
-hf_status xet_stream_end(hf_call *c, struct xet_stream *x) {
+hf_status xet_stream_named(hf_call *c, struct xet_stream *x) {
   const struct xet_range *r = x->range;
-  if (x->next != r->end || x->head_have) return damaged(c, x, "there are fewer chunks than announced");
-  TRY(flush(c, x));
   bool whole = r->start == 0 && r->first == 0 && x->xorb_size == r->last + 1;
   return whole && !is_named(x) ? damaged(c, x, "it is not the one that was asked for") : HF_OK;
+}
+
+hf_status xet_stream_end(hf_call *c, struct xet_stream *x) {
+  if (x->next != x->range->end || x->head_have) return damaged(c, x, "there are fewer chunks than announced");
+  TRY(flush(c, x));
+  return xet_stream_named(c, x);
+}
+
+void xet_stream_seek(struct xet_stream *x, uint32_t chunk, uint32_t *packed_at) {
+  x->next = x->first = chunk;
+  x->packed_at = packed_at;
+  x->consumed = packed_at[chunk - x->range->start];
+}
+
+hf_status xet_stream_stop(hf_call *c, struct xet_stream *x, uint32_t end) {
+  if (x->next < end) return damaged(c, x, "there are fewer chunks than announced");
+  return flush(c, x);
 }

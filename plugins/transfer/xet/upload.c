@@ -40,17 +40,13 @@ static hf_status make_pieces(hf_call *c, struct xet_upload *u, uint64_t memory) 
 
 static void read_settings(hf_call *c, struct xet_upload *u) {
   static const char *const policies[] = {"none", "lz4", "bg4-lz4"};
-  const char *policy = xet_host->option(c, "xorb_compression_policy");
+  const char *policy = xet_option(c, "xorb_compression_policy");
   u->asks = !xet_host->option(c, "global_dedup_query_enabled") || xet_option_flag(c, "global_dedup_query_enabled");
   u->direct = xet_option_flag(c, "direct_xorb_upload");
   u->grants_most = (uint32_t)xet_option_number(c, "max_xorb_grant_attempts", GRANTS_MOST, 1, 100);
   u->scheme = -1;
   for (int32_t i = 0; policy && i < 3; i++)
     if (!strcmp(policy, policies[i])) u->scheme = i;
-  if (u->cas.fixed) return;
-  u->cas.width_most = (uint32_t)xet_option_number(c, "max_upload_concurrency", u->cas.width_most, 1, 64);
-  u->cas.width = (uint32_t)xet_option_number(c, "initial_upload_concurrency", u->cas.width, 1, u->cas.width_most);
-  if (u->cas.width > u->cas.width_most) u->cas.width = u->cas.width_most;
 }
 
 hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **session) {

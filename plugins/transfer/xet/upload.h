@@ -105,8 +105,6 @@ hf_status xet_xorb_slot(hf_call *, struct xet_upload *, const struct xet_hash *,
 /* Memory for a xorb or pieces: of the budget, where it has room for any. */
 hf_status xet_xorb_body(hf_call *, struct xet_upload *, size_t size, struct hf_buf *);
 void xet_xorb_body_free(struct xet_upload *, struct hf_buf *);
-void xet_cond_init(pthread_cond_t *); /* one that waits by the monotonic clock */
-void xet_wait_a_little(struct xet_upload *, pthread_cond_t *);
 
 /* ---- known.c: chunk -> where it is. Hidden hashes are looked up under each key. ---- */
 struct known;

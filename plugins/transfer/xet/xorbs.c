@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 enum { OWN_BODIES = 2 }; /* outside of a budget that has no room for any */
 
@@ -56,23 +55,6 @@ static bool fits(const struct xet_upload *u, uint32_t raw, uint32_t chunks) {
   return x && u->fill - x->raw >= raw && XET_XORB_CHUNKS_MAX - x->count >= chunks;
 }
 
-void xet_cond_init(pthread_cond_t *cond) {
-  pthread_condattr_t clock;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_cond_init(cond, &clock);
-  pthread_condattr_destroy(&clock);
-}
-
-void xet_wait_a_little(struct xet_upload *u, pthread_cond_t *cond) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  t.tv_nsec += 50000000;
-  t.tv_sec += t.tv_nsec / 1000000000;
-  t.tv_nsec %= 1000000000;
-  pthread_cond_timedwait(cond, &u->lock, &t);
-}
-
 static hf_status open_one(hf_call *c, struct xet_upload *u) {
   struct hf_buf body;
   u->opening = true;
@@ -102,7 +84,7 @@ hf_status xet_xorb_reserve(hf_call *c, struct xet_upload *u, uint32_t raw, uint3
     if (st != HF_OK) return st;
     if (any || u->open) continue;
     if (u->opening || (u->own_memory && u->waiting >= OWN_BODIES))
-      xet_wait_a_little(u, &u->changed);
+      xet_cond_wait(&u->changed, &u->lock);
     else
       TRY(open_one(c, u));
   }
