@@ -243,6 +243,9 @@ struct hf_fetch {
   /* Since 1.1, optional. bases: older versions of file i that are at hand, asked for once, when an adapter of HF_TR_DEDUP is
    * about to fetch it: writes at most *n rows and their number. The dispatcher closes the sources. A failure is no rows. */
   hf_status (*bases)(hf_call *, void *arg, struct hf_fetch_file *, uint32_t i, struct hf_tr_base *, uint32_t *n);
+  /* Since 1.1, one file of known size: only these bytes of it (len 0: all). What is around them may be written too, and nothing is
+   * verified: digests speak of whole files. */
+  struct hf_range only;
 };
 /* For each file: lease, adopt, tiers, else an adapter into a wrapped sink; verify, seal, publish in groups. The first
  * failure stops the rest and is the result; what was complete by then is published. */

@@ -246,6 +246,7 @@ struct hf_sink_opts {
   struct hf_ingest what;
   uint32_t item; /* index for progress events */
   hf_store *store;
+  struct hf_range only;        /* len 0: the whole file; else nothing but this is missing, and nothing is verified */
 };
 /* Wraps a store's sink; takes it over in every case. */
 hf_status hf_sink_wrap(hf_call *, struct hf_sink *raw, const struct hf_sink_opts *, struct hf_sink **);

@@ -200,6 +200,7 @@ static hf_status receive(hf_call *c, struct hf_batch *b, uint32_t i) {
   uint32_t adapter = HF_NO_ADAPTER;
   for (uint32_t attempt = 0;; attempt++) {
     struct hf_sink_opts o = {.what = ingest_of(b, i), .item = i, .store = b->store};
+    if (b->f->struct_size >= offsetof(struct hf_fetch, only) + sizeof b->f->only) o.only = b->f->only;
     struct hf_sink *raw;
     TRY(hf_store_sink(c, b->store, &o.what, &raw));
     TRY(hf_sink_wrap(c, raw, &o, &j->sink));

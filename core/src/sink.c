@@ -291,6 +291,21 @@ static hf_status promise(hf_call *c, struct hf_wrap *w) {
   return HF_OK;
 }
 
+/* Only a part is wanted: the rest counts as held, and no digest speaks of the part. */
+static hf_status want_only(hf_call *c, struct hf_wrap *w, struct hf_range only) {
+  uint64_t end = only.off + only.len;
+  if (w->s.size == HF_SIZE_UNKNOWN || only.off > w->s.size || only.len > w->s.size - only.off)
+    return hf_call_failf(c, HF_EINVAL, "%s has no such bytes, or its size is not known", w->what.name.path);
+  w->want = (struct hf_digest){.algo = HF_DIGEST_NONE};
+  w->what.xet_hash = NULL;
+  w->s.leaf = NULL;
+  w->s.leaves = NULL;
+  w->s.attest = NULL;
+  bool held = (only.off == 0 || hf_ranges_add(&w->held, 0, only.off)) &&
+              (end == w->s.size || hf_ranges_add(&w->held, end, w->s.size - end));
+  return held ? HF_OK : hf_call_failf(c, HF_ENOMEM, "no memory to receive %s", w->what.name.path);
+}
+
 static hf_status start(hf_call *c, struct hf_wrap *w) {
   if (!w->f.writev || !w->f.seal || !w->f.abort)
     return hf_call_failf(c, HF_EABI, "store %s gave a sink without writev, seal or abort", w->store->mod->m->name);
@@ -345,6 +360,7 @@ hf_status hf_sink_wrap(hf_call *c, struct hf_sink *raw, const struct hf_sink_opt
                           .leaves = hf_leaf_list,
                           .attest = hf_leaf_attest};
   hf_status st = start(c, w);
+  if (st == HF_OK && o->only.len) st = want_only(c, w, o->only);
   if (st == HF_OK) {
     *out = &w->s;
     return HF_OK;

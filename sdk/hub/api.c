@@ -97,6 +97,36 @@ static bool begins_at(const char *range, uint64_t offset) {
   return range && sscanf(range, "bytes %llu-", &first) == 1 && first == offset;
 }
 
+/* A Xet file: its chunks are fetched, by whatever adapter can; false: it is none. */
+static bool by_xet(hf_call *c, struct hf_hub *hub, const struct hf_hub_job *j, const struct hf_repo *repo,
+                   hf_status *st) {
+  struct hf_hub_want w = {.repo = *repo, .revision = j->opts.revision ? j->opts.revision : "main"};
+  struct hf_hub_meta m = {.size = HF_SIZE_UNKNOWN};
+  const char *absent;
+  *st = hf_hub_head(hub, repo, w.revision, j->name, false, &m, &absent);
+  bool xet = *st == HF_OK && m.xet_hash && m.size != HF_SIZE_UNKNOWN && j->offset < m.size;
+  if (!xet) hf_host()->clear(c); /* the request for the bytes says what is wrong */
+  if (!xet) return false;
+  uint64_t len = m.size - j->offset < j->len ? m.size - j->offset : j->len;
+  w.only = (struct hf_range){j->offset, len};
+  struct hf_fetch_file file = {.struct_size = sizeof file,
+                               .path = j->name,
+                               .etag = m.etag,
+                               .xet_hash = m.xet_hash,
+                               .url = m.url,
+                               .size = m.size};
+  struct hf_hub_pipe pipe = {.window = calloc(1, (size_t)len + 1), .at = w.only};
+  struct hf_hub_stores s = {.store = NULL};
+  j->out->data = (char *)pipe.window;
+  j->out->r.len = (size_t)len;
+  *st = pipe.window ? hf_hub_pipe_open(c, &pipe, &s.store) : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  if (*st != HF_OK) return true;
+  hf_hub_digest(m.etag, &file.digest);
+  *st = hf_hub_fetch(hub, &w, &s, m.commit, &file, 1, NULL, NULL);
+  hf_store_close(s.store);
+  return true;
+}
+
 static hf_status run_range(hf_call *c, void *arg) {
   struct hf_hub_job *j = arg;
   struct hf_hub hub;
@@ -108,6 +138,9 @@ static hf_status run_range(hf_call *c, void *arg) {
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "A range in memory has at most 64 MiB; read '%s' in pieces.",
                        j->name);
   TRY(begin(&hub, c, j, true));
+  hf_status by = HF_OK;
+  bool may = j->len && !hf_config_flag(hf_call_runtime(c), "HF_HUB_DISABLE_XET");
+  if (may && by_xet(c, &hub, j, &repo, &by)) return by;
   const char *url = hf_hub_resolve_url(&hub, &repo, j->opts.revision ? j->opts.revision : "main", j->name);
   const char *range =
       hf_hub_text(c, "bytes=%llu-%llu", (unsigned long long)j->offset, (unsigned long long)(j->offset + j->len - 1));

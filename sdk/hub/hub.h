@@ -234,6 +234,7 @@ struct hf_hub_want {
   uint32_t width;
   bool force, dry_run, local_only;
   hf_out *pipe; /* one file: its bytes go there, and nothing is kept; NULL: into a store */
+  struct hf_range only; /* one file: nothing but these bytes of it; len 0: all */
 };
 struct hf_hub_plan { /* one file of a dry run */
   const char *path;
@@ -285,10 +286,12 @@ hf_status hf_hub_tree_asked(struct hf_hub *, const struct hf_repo *, const char 
 hf_status hf_hub_tree_meta(struct hf_hub *, const struct hf_repo *, const char *commit, const struct hf_tree_entry *,
                            struct hf_hub_meta *);
 
-/* pipe.c: a store that hands bytes on as records; good for one file. */
+/* pipe.c: a store that hands bytes on as records, or puts a part of them into memory; good for one file. */
 struct hf_hub_pipe {
   hf_out *out;
   uint64_t written;
+  uint8_t *window; /* instead of out: at.len bytes */
+  struct hf_range at;
 };
 hf_status hf_hub_pipe_open(hf_call *, struct hf_hub_pipe *, hf_store **);
 hf_status hf_hub_copy_out(hf_call *, hf_out *, const char *path); /* a local file as records */

@@ -1,6 +1,7 @@
 /* pipe.c - bytes of one file as records, in order, while they arrive: a store with one sink, which keeps nothing. The core puts
  * bytes in order, verifies them as for any store, and says at the end whether they were right.
- * What was written cannot be taken back: a file that arrives damaged is not begun again. */
+ * What was written cannot be taken back: a file that arrives damaged is not begun again. Or a part of a file in memory, which
+ * takes any order. */
 #include "hub.h"
 
 #include <pthread.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIPES = 8, PIECE = 1 << 20 };
+enum { PIPES = 64, PIECE = 1 << 20 };
 
 static struct hf_hub_pipe *pipes[PIPES]; /* by the number in their address */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -37,6 +38,35 @@ static hf_status writev(hf_call *c, struct hf_sink *s, uint64_t off, const struc
       TRY(hf_host()->record(p->out, HF_OUT_BYTES, at, len));
     }
   }
+  return HF_OK;
+}
+
+/* What of n bytes at off lies in the window; *at: where it begins there. */
+static size_t overlap(const struct hf_hub_pipe *p, uint64_t off, size_t n, size_t *skip, size_t *at) {
+  uint64_t from = off > p->at.off ? off : p->at.off, end = p->at.off + p->at.len, to = off + n < end ? off + n : end;
+  if (from >= to) return 0;
+  *skip = (size_t)(from - off);
+  *at = (size_t)(from - p->at.off);
+  return (size_t)(to - from);
+}
+
+static hf_status window_writev(hf_call *c, struct hf_sink *s, uint64_t off, const struct hf_iov *iov, uint32_t n) {
+  struct hf_hub_pipe *p = ((struct pipe_sink *)s)->pipe;
+  (void)c;
+  for (uint32_t i = 0; i < n; off += iov[i++].len) {
+    size_t skip, at, len = overlap(p, off, iov[i].len, &skip, &at);
+    if (len) memcpy(p->window + at, (const char *)iov[i].base + skip, len);
+  }
+  return HF_OK;
+}
+
+static hf_status window_pread(hf_call *c, struct hf_sink *s, void *buf, size_t len, uint64_t off, size_t *got) {
+  const struct hf_hub_pipe *p = ((struct pipe_sink *)s)->pipe;
+  size_t skip, at, n = overlap(p, off, len, &skip, &at);
+  (void)c;
+  memset(buf, 0, len);
+  if (n) memcpy((char *)buf + skip, p->window + at, n);
+  *got = len;
   return HF_OK;
 }
 
@@ -81,6 +111,11 @@ static hf_status ingest(hf_call *c, void *store, const struct hf_ingest *in, str
   s->pipe = p;
   s->s = (struct hf_sink){
       .struct_size = sizeof s->s, .size = in->size, .set_size = set_size, .writev = writev, .seal = seal, .abort = end};
+  if (p->window) {
+    s->s.caps = HF_IO_ANY_ORDER | HF_IO_CONCURRENT | HF_IO_READ_BACK;
+    s->s.writev = window_writev;
+    s->s.pread = window_pread;
+  }
   *out = &s->s;
   return HF_OK;
 }

@@ -230,7 +230,8 @@ hf_status hf_hub_fetch(struct hf_hub *hub, const struct hf_hub_want *w, const st
                            .arg = &h,
                            .refresh = refresh,
                            .done = done,
-                           .bases = bases};
+                           .bases = w->only.len ? NULL : bases,
+                           .only = w->only};
   if (!fetch.token_url) return HF_ENOMEM;
   TRY(hf_hub_ready(hub));
   mark_xet(c, files, count);

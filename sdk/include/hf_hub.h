@@ -87,9 +87,10 @@ HF_EXPORT hf_status hf_hub_download(hf_runtime *, const char *repo_id, const cha
  * when it is complete, else IncompleteSnapshotError. */
 HF_EXPORT hf_status hf_snapshot_download(hf_runtime *, const char *repo_id, const struct hf_hub_opts *,
                                          struct hf_hub_result **);
-/* Bytes [offset, offset+len) of a file, at most 64 MiB, without storing it; fewer at the end of the file. They are not verified:
- * the Hub names digests of whole files only, and in the middle of a Xet file nothing is proof but a whole xorb. Verified bytes
- * are those of hf_hub_download(). */
+/* Bytes [offset, offset+len) of a file, at most 64 MiB, without storing it; fewer at the end of the file. A file in Xet is read
+ * by the chunks that make up the range, any other one (and that one where Xet does not work) by HTTP. They are not verified: the
+ * Hub names digests of whole files only, and in the middle of a Xet file nothing is proof but a xorb that was read whole (those
+ * are). Verified bytes are those of hf_hub_download(). */
 HF_EXPORT hf_status hf_read_range(hf_runtime *, const char *repo_id, const char *filename, uint64_t offset, size_t len,
                                   const struct hf_hub_opts *, struct hf_hub_result **);
 
