@@ -159,3 +159,11 @@ json_t *hf_hub_shape_card(const char *type, const json_t *raw) {
   json_decref(ordered);
   return out;
 }
+
+json_t *hf_hub_order_card(const char *type, const json_t *raw, bool *bad) {
+  const json_t *index = strcmp(type, "model") ? NULL : json_object_get(raw, "model-index");
+  json_t *out = shape(type, (json_t *)(uintptr_t)raw), *made = index ? json_object_get(out, "model-index") : NULL;
+  *bad = !made && (json_array_size(index) || json_object_size(index) || json_is_string(index) || json_is_number(index));
+  if (made) json_object_set_new(out, "model-index", hf_hub_without_null(made));
+  return out;
+}

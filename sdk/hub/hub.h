@@ -32,7 +32,7 @@ struct hf_hub {
 extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin,
     hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_commit, hf_hub_tasks_cp,
     hf_hub_tasks_inference, hf_hub_tasks_lfs, hf_hub_tasks_upload;
-extern const struct hf_tasks hf_hub_tasks_cache;
+extern const struct hf_tasks hf_hub_tasks_cache, hf_hub_tasks_card;
 extern const struct hf_tasks hf_hub_tasks_collections, hf_hub_tasks_discussions, hf_hub_tasks_leaderboard,
     hf_hub_tasks_papers, hf_hub_tasks_spaces, hf_hub_tasks_webhooks;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
@@ -196,6 +196,8 @@ hf_status hf_hub_shape_entry(hf_call *, const json_t *raw, json_t **out);  /* of
 hf_status hf_hub_shape_commit(hf_call *, const json_t *raw, json_t **out); /* of a history */
 hf_status hf_hub_shape_date(hf_call *, const char *text, json_t **out);
 json_t *hf_hub_shape_card(const char *type, const json_t *raw);
+/* The same without the null members of the card itself only, as a card class gives it; *bad: its model-index is none. */
+json_t *hf_hub_order_card(const char *type, const json_t *raw, bool *bad);
 json_t *hf_hub_without_null(const json_t *); /* a copy without null members, at every depth */
 
 /* ---- repos.c: one repo ------------------------------------------------------------------------------------------------------------ */
