@@ -1,11 +1,10 @@
 /* fetch.c - the dispatcher: takes a batch of files, lets workers run each through resolve, lease, adopt, tiers, adapters and
  * seal, and hands them to the groups of publish.c. Files of equal content in one batch are fetched once.
  * The first failure stops the rest; what was complete by then is published. */
-#include <stdlib.h>
 
 #include "fetch.h"
 
-enum { SPACE_ASKED_FROM = 1 << 20, STALL_SECONDS = 660 };
+enum { SPACE_ASKED_FROM = 1 << 20 };
 
 static void emit(hf_call *c, struct hf_batch *b, uint32_t i, uint32_t type, bool whole) {
   struct hf_file_job *j = &b->jobs[i];
@@ -286,13 +285,13 @@ static hf_status refresh(hf_call *c, const struct hf_tr_batch *tr, struct hf_tr_
 }
 
 static void batch_free(struct hf_batch *b) {
+  hf_minder_close(&b->minder);
   hf_adapters_close(&b->adapters);
   hf_mem_free(b->jobs);
   hf_mem_free(b->files);
   hf_mem_free(b->buckets);
   pthread_mutex_destroy(&b->lock);
   pthread_mutex_destroy(&b->telling);
-  pthread_cond_destroy(&b->changed);
   hf_mem_free(b);
 }
 
@@ -303,13 +302,9 @@ static struct hf_batch *batch_new(hf_call *c, const struct hf_fetch *f) {
   b->store = f->store;
   b->call = c;
   pthread_mutex_init(&b->lock, NULL);
+  hf_batch_minder_open(c, b);
   hf_adapters_init(&b->adapters);
   pthread_mutex_init(&b->telling, NULL);
-  pthread_condattr_t clock;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_cond_init(&b->changed, &clock);
-  pthread_condattr_destroy(&clock);
   uint32_t buckets = 16;
   while (buckets < f->count && buckets < 1 << 20) buckets *= 2;
   b->bucket_mask = buckets - 1;
@@ -344,9 +339,6 @@ static struct hf_batch *batch_new(hf_call *c, const struct hf_fetch *f) {
                                .width = f->width,
                                .refresh = f->refresh ? refresh : NULL,
                                .host = b};
-  const char *stall = hf_call_get_option(c, "HF_ADAPTER_TIMEOUT");
-  long long seconds = stall ? strtoll(stall, NULL, 10) : 0;
-  b->stall_ns = (seconds > 0 && seconds < INT32_MAX ? (uint64_t)seconds : STALL_SECONDS) * 1000000000u;
   return b;
 }
 
@@ -371,7 +363,7 @@ hf_status hf_fetch(hf_call *c, const struct hf_fetch *f) {
   if (width > f->count) width = f->count;
   hf_status st = check_space(c, b);
   if (st == HF_OK) st = hf_parallel(c, width, width, work, b);
-  hf_minder_stop(b);
+  hf_batch_minder_stop(b);
   if (st == HF_OK) st = b->failed;
   if (st == HF_OK) st = hf_adapters_finish(c, &b->adapters);
   if (st != HF_OK) save_complete(c, b);

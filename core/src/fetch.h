@@ -4,6 +4,7 @@
 #ifndef HF_FETCH_H
 #define HF_FETCH_H
 #include "adapters.h"
+#include "minder.h"
 #include "sink.h"
 
 enum {
@@ -24,10 +25,8 @@ struct hf_file_job { /* one file */
   uint32_t next_in_bucket, first_follower, next_follower; /* index + 1, 0: none */
   void *lease, *seal;
   bool beating;
-  hf_call *running; /* what the minder may cancel */
   struct hf_sink *sink;
-  uint64_t moved, moved_ns; /* as the minder saw it */
-  bool stalled;
+  struct hf_minded minded;
   struct hf_tr_base bases[HF_BASES_MOST]; /* fetch_run.c */
   bool bases_asked;
 };
@@ -39,8 +38,7 @@ struct hf_batch {
   struct hf_file_job *jobs;
   struct hf_tr_file **files;
   struct hf_tr_batch tr;
-  pthread_mutex_t lock; /* queue, jobs' states and leases, group */
-  pthread_cond_t changed;
+  pthread_mutex_t lock;           /* queue, jobs' states and leases, group */
   uint32_t next, ready;           /* next file; followers that may go, index + 1 */
   uint32_t *buckets, bucket_mask; /* etags that somebody is fetching */
   hf_status failed;               /* of done() or of the minder: ends the batch */
@@ -51,9 +49,10 @@ struct hf_batch {
   uint64_t group_bytes, group_ns;
   pthread_mutex_t telling; /* done(), one at a time */
 
-  pthread_t minder;
-  bool minding, stop;
-  uint64_t stall_ns;
+  struct hf_minder minder;
+  hf_call *minder_call; /* of its thread */
+  hf_status minder_failed;
+  uint64_t beaten_ns; /* when leases were kept alive last */
 };
 
 /* The file has ended: tells the caller, lets its followers go, drops its lease. Answers what ends the batch, or HF_OK. */
@@ -70,9 +69,8 @@ hf_status hf_batch_fill(hf_call *, struct hf_batch *, uint32_t i, bool tiers, ui
 void hf_batch_no_bases(struct hf_batch *, uint32_t i); /* closes what was opened of older versions */
 
 /* fetch_minder.c */
-void hf_minder_start(struct hf_batch *);
-void hf_minder_stop(struct hf_batch *);
+void hf_batch_minder_open(hf_call *, struct hf_batch *);
+void hf_batch_minder_stop(struct hf_batch *);
 hf_status hf_batch_lease(hf_call *, struct hf_batch *, uint32_t i);
 void hf_batch_unlease(struct hf_batch *, uint32_t i);
-void hf_minder_running(struct hf_batch *, uint32_t i, hf_call *); /* NULL: no longer */
 #endif

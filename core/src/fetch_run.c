@@ -37,12 +37,12 @@ static hf_status run_one(hf_call *c, struct hf_batch *b, uint32_t i, struct hf_a
   TRY(hf_adapter_open(c, a, &b->tr));
   if (a->mod->m->caps & HF_TR_DEDUP) ask_bases(c, b, i);
   struct hf_guard g;
-  hf_minder_running(b, i, c);
+  hf_minder_running(&b->minder, i, c);
   hf_leaf_lazy(j->sink, j->tr.xet_hash && (a->mod->m->caps & HF_TR_ATTESTS));
   hf_guard_in(&g, c, a->mod, &a->object);
   hf_status st = a->tr->run(c, a->session, &j->tr);
   hf_guard_out(&g, c);
-  hf_minder_running(b, i, NULL);
+  hf_minder_running(&b->minder, i, NULL);
   hf_leaf_lazy(j->sink, false);
   if (b->f->files[i].url) j->tr.url = b->f->files[i].url;
   if (st != HF_OK)
@@ -54,7 +54,7 @@ static hf_status run_one(hf_call *c, struct hf_batch *b, uint32_t i, struct hf_a
 static hf_status run_adapters(hf_call *c, struct hf_batch *b, uint32_t i, uint32_t *last_used) {
   struct hf_file_job *j = &b->jobs[i];
   TRY(hf_adapters_choose(c, &b->adapters, &b->tr, b->f->adapters));
-  hf_minder_start(b);
+  hf_minder_start(&b->minder);
   uint32_t start = *last_used == HF_NO_ADAPTER ? 0 : *last_used + 1;
   for (uint32_t k = 0;; k++) {
     struct hf_adapter *a = &b->adapters.rows[(start + k) % b->adapters.count];
@@ -62,7 +62,7 @@ static hf_status run_adapters(hf_call *c, struct hf_batch *b, uint32_t i, uint32
     hf_call *own = hf_call_branch(c);
     if (!own) return hf_call_failf(c, HF_ENOMEM, "no memory to fetch %s", j->tr.path);
     hf_status st = run_one(own, b, i, a);
-    bool stalled = st != HF_OK && j->stalled && hf_call_check(c) == HF_OK;
+    bool stalled = st != HF_OK && j->minded.stalled && hf_call_check(c) == HF_OK;
     bool last = k + 1 == b->adapters.count;
     bool on = st != HF_OK && !last && (stalled || hf_adapter_next_may_help(own, st, j->tr.url));
     const struct hf_error *e = hf_call_error(own);

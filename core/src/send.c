@@ -105,7 +105,7 @@ static hf_status run_adapters(hf_call *c, struct send *b, uint32_t i, bool *pend
     if (!own) return hf_call_failf(c, HF_ENOMEM, "no memory to send %s", t->path);
     hf_status st = run_one(own, b, i, a, pending);
     bool last = k + 1 == b->adapters.count;
-    bool stalled = st != HF_OK && b->jobs[i].stalled && hf_call_check(c) == HF_OK;
+    bool stalled = st != HF_OK && b->jobs[i].minded.stalled && hf_call_check(c) == HF_OK;
     *refused = st != HF_OK && !stalled && server_refused(own, st);
     bool on = st != HF_OK && !last && !*refused && (stalled || hf_adapter_next_may_help(own, st, target_of(t)));
     const struct hf_error *e = hf_call_error(own);
@@ -204,7 +204,7 @@ static hf_status work(hf_call *c, void *arg, uint32_t worker) {
 /* ---- the batch ---- */
 
 static void send_free(struct send *b) {
-  hf_send_minder_close(b);
+  hf_minder_close(&b->minder);
   hf_adapters_close(&b->adapters);
   hf_mem_free(b->jobs);
   hf_mem_free(b->files);

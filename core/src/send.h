@@ -4,6 +4,7 @@
 #ifndef SEND_H
 #define SEND_H
 #include "adapters.h"
+#include "minder.h"
 
 enum job_state { JOB_WAITING = 0, JOB_PENDING, JOB_ENDED };
 struct send_job {
@@ -12,9 +13,7 @@ struct send_job {
   struct hf_source *raw;
   _Atomic uint64_t moved;
   enum job_state state;
-  hf_call *running; /* these are the minder's, under send.lock */
-  uint64_t seen, seen_ns;
-  bool stalled;
+  struct hf_minded minded;
 };
 
 struct send {
@@ -26,10 +25,7 @@ struct send {
   pthread_mutex_t lock;
   uint32_t next;
   hf_status failed; /* of done(): ends the batch */
-  pthread_t minder;
-  pthread_cond_t changed;
-  uint64_t stall_ns;
-  bool minding, stop;
+  struct hf_minder minder;
 };
 
 /* Puts a counter before the source; it ends with hf_send_uncount(), which closes both. */
@@ -38,6 +34,5 @@ void hf_send_uncount(struct send_job *);
 /* An adapter works for this file, or does so no more (NULL). One that moves nothing for too long is cancelled. */
 void hf_send_running(struct send *, uint32_t i, hf_call *);
 void hf_send_minder_open(hf_call *, struct send *);
-void hf_send_minder_close(struct send *);
 
 #endif

@@ -15,8 +15,7 @@ struct hf_iov { /* FROZEN */
   const void *base;
   size_t len;
 };
-struct
-    hf_leaf { /* FROZEN; since 1.1: a piece of a file and its hash, by whatever tree the file's own hash is made of */
+struct hf_leaf { /* FROZEN; since 1.1: a piece of a file and its hash, by whatever tree the file's own hash is made of */
   uint64_t off, len;
   uint8_t hash[32];
 };
