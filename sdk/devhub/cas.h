@@ -29,7 +29,16 @@ struct cas_grant {
 };
 int cas_get(struct store *s, enum cas_kind kind, const char *hash, struct cas_row *out); /* STORE_* */
 int cas_put(struct store *s, enum cas_kind kind, const char *hash, const char *other, const void *data, size_t size);
-int cas_drop(struct store *s, enum cas_kind kind, const char *hash);
+/* For what is only needed by the request that follows: nobody waits for the disk. */
+int cas_note(struct store *s, enum cas_kind kind, const char *hash, const char *other, const void *data, size_t size);
+/* All of them or none, with one wait for the disk. other NULL: that row goes. */
+struct cas_change {
+  enum cas_kind kind;
+  const char *hash, *other;
+  const void *data;
+  size_t size;
+};
+int cas_change(struct store *s, const struct cas_change *changes, size_t n);
 void cas_row_free(struct cas_row *row);
 static inline uint32_t cas_chunks(const struct cas_row *xorb) {
   return (uint32_t)(xorb->size / sizeof(struct cas_chunk));

@@ -30,8 +30,23 @@ int cas_put(struct store *s, enum cas_kind kind, const char *hash, const char *o
   return db_run(db, st);
 }
 
-int cas_drop(struct store *s, enum cas_kind kind, const char *hash) {
-  return db_exec(db_get(s), ST_CAS_DROP, "it", (int64_t)kind, hash);
+int cas_note(struct store *s, enum cas_kind kind, const char *hash, const char *other, const void *data, size_t size) {
+  struct db *db = db_get(s);
+  if (!db) return STORE_FAILED;
+  db_wait(db, false);
+  int rc = cas_put(s, kind, hash, other, data, size);
+  db_wait(db, true);
+  return rc;
+}
+
+int cas_change(struct store *s, const struct cas_change *changes, size_t n) {
+  struct db *db = db_get(s);
+  int rc = db_simple(db, ST_BEGIN_WRITE);
+  if (rc != STORE_OK) return rc;
+  for (const struct cas_change *c = changes; rc == STORE_OK && c < changes + n; c++)
+    rc = c->other ? cas_put(s, c->kind, c->hash, c->other, c->data, c->size)
+                  : db_exec(db, ST_CAS_DROP, "it", (int64_t)c->kind, c->hash);
+  return db_end(db, rc);
 }
 
 void cas_row_free(struct cas_row *row) {

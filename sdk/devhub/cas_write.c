@@ -26,8 +26,17 @@ static int add_chunk(void *arg, const struct xet_xorb_chunk *k) {
   return 0;
 }
 
-/* NULL: it is kept. */
-static const char *keep_xorb(struct request *r, const char *hash, const uint8_t *data, size_t size, bool footer) {
+static int keep_bytes(struct store *s, const void *data, size_t size, struct blob *b) {
+  struct blob_put *put = dh_blob_begin_xorb(s, size);
+  if (!put) return STORE_FAILED;
+  dh_blob_data(put, data, size);
+  return dh_blob_end(put, b);
+}
+
+/* NULL: it is kept. grant: its id, where `held` are the bytes that were put there, all of them the xorb's. */
+static const char *keep_xorb(struct request *r, const char *hash, const uint8_t *data, size_t size, const char *grant,
+                             const struct blob *held) {
+  struct store *store = r->server->store;
   struct xet_xorb x;
   struct table t = {.rows = malloc(XET_XORB_CHUNKS_MAX * sizeof *t.rows)};
   char text[65];
@@ -37,13 +46,14 @@ static const char *keep_xorb(struct request *r, const char *hash, const uint8_t 
     xet_hash_print(&x.hash, text);
     if (strcmp(text, hash) != 0) why = "its chunks have another hash";
   }
-  if (!why && x.footer && !footer) why = "a granted xorb has no footer";
+  if (!why && x.footer && grant) why = "a granted xorb has no footer";
+  if (!why && held) b = *held;
+  if (!why && !held && keep_bytes(store, data, x.body, &b) != STORE_OK) why = "it could not be stored";
   if (!why) {
-    struct blob_put *put = dh_blob_begin(r->server->store, x.body);
-    if (put) dh_blob_data(put, data, x.body);
-    if (!put || dh_blob_end(put, &b) != STORE_OK ||
-        cas_put(r->server->store, CAS_XORB, hash, b.sha256, t.rows, t.count * sizeof *t.rows) != STORE_OK)
-      why = "it could not be stored";
+    const struct cas_change changes[] = {{CAS_XORB, hash, b.sha256, t.rows, t.count * sizeof *t.rows},
+                                         {CAS_GRANT, grant, NULL, NULL, 0},
+                                         {CAS_HELD, grant, NULL, NULL, 0}};
+    if (cas_change(store, changes, grant ? 3 : 1) != STORE_OK) why = "it could not be stored";
   }
   free(t.rows);
   return why;
@@ -67,7 +77,7 @@ void dh_cas_xorb(struct request *r) {
       cas_error(r, 404, "(1) not found");
     return;
   }
-  const char *why = there ? NULL : keep_xorb(r, r->name, (const uint8_t *)r->body.data, r->body.size, true);
+  const char *why = there ? NULL : keep_xorb(r, r->name, (const uint8_t *)r->body.data, r->body.size, NULL, NULL);
   if (why)
     cas_error(r, 400, why);
   else
@@ -101,7 +111,7 @@ void dh_cas_grant(struct request *r) {
     snprintf(path, sizeof path, "/xorb-uploads/%s", id);
     dh_sign(r, &t, ORIGIN_CDN, path, r->server->upload_seconds);
     char *url = dh_text_take(&t);
-    if (cas_put(r->server->store, CAS_GRANT, id, r->name, &g, sizeof g) == STORE_OK)
+    if (cas_note(r->server->store, CAS_GRANT, id, r->name, &g, sizeof g) == STORE_OK)
       dh_reply_json(r, 201,
                     json_pack("{s:s, s:s, s:s, s:{s:s}}", "id", id, "method", "PUT", "url", url ? url : "", "headers",
                               "if-none-match", "*"));
@@ -131,10 +141,8 @@ void dh_cas_held(struct request *r) {
   } else if (r->body.size != g.length || xet_crc64(0, r->body.data, r->body.size) != g.checksum) {
     dh_storage_error(r, 400, "BadDigest", "The checksum does not match.");
   } else {
-    struct blob_put *put = dh_blob_begin(r->server->store, r->body.size);
-    if (put) dh_blob_data(put, r->body.data, r->body.size);
-    if (put && dh_blob_end(put, &b) == STORE_OK &&
-        cas_put(r->server->store, CAS_HELD, r->name, b.sha256, NULL, 0) == STORE_OK)
+    if (keep_bytes(r->server->store, r->body.data, r->body.size, &b) == STORE_OK &&
+        cas_note(r->server->store, CAS_HELD, r->name, b.sha256, NULL, 0) == STORE_OK)
       r->reply.status = 200;
     else
       dh_reply_failed(r, STORE_FAILED);
@@ -156,13 +164,10 @@ void dh_cas_commit(struct request *r) {
       dh_blob_find(r->server->store, held.other, &b) != STORE_OK ||
       dh_blob_text(r->server->store, &b, XET_XORB_BODY_MAX, &data) != STORE_OK)
     cas_error(r, 404, "nothing is stored under this grant");
-  else if ((why = keep_xorb(r, r->name, (const uint8_t *)data, (size_t)b.size, false)))
+  else if ((why = keep_xorb(r, r->name, (const uint8_t *)data, (size_t)b.size, r->file, &b)))
     cas_error(r, 400, why);
-  else {
-    cas_drop(r->server->store, CAS_GRANT, r->file);
-    cas_drop(r->server->store, CAS_HELD, r->file);
+  else
     dh_reply_json(r, 200, json_object());
-  }
   free(data);
   cas_row_free(&row);
   cas_row_free(&held);
@@ -254,23 +259,34 @@ static const char *add_term(struct building *b, const struct xet_shard_file *f, 
   return why;
 }
 
-/* What the global index learns: the first chunk, and those whose hash says so. */
-static void index_file(struct request *r, const struct xet_shard_file *f, const char *hash) {
-  for (uint32_t i = 0; i < f->terms; i++) {
+/* What a file tells the Hub: what it is made of, and to the global index its first chunk and those whose hash says so. */
+static int record_file(struct request *r, const struct xet_shard_file *f, const char *hash, const char *sha256) {
+  enum { MOST = 256 };
+  struct cas_change changes[MOST];
+  char chunks[MOST][65];
+  size_t n = 2;
+  int rc = STORE_OK;
+  changes[0] = (struct cas_change){CAS_FILE, hash, sha256, f->term_rows, f->terms * (size_t)XET_SHARD_ROW};
+  changes[1] = (struct cas_change){CAS_SHA, sha256, hash, NULL, 0};
+  for (uint32_t i = 0; i < f->terms && rc == STORE_OK; i++) {
     struct xet_shard_term t;
     struct cas_row row;
-    char xorb[65], chunk[65];
+    char xorb[65];
     xet_shard_term(f, i, &t);
     xet_hash_print(&t.xorb, xorb);
     if (cas_get(r->server->store, CAS_XORB, xorb, &row) == STORE_OK)
-      for (uint32_t k = t.start; k < t.end && k < cas_chunks(&row); k++) {
+      for (uint32_t k = t.start; k < t.end && k < cas_chunks(&row) && rc == STORE_OK; k++) {
         struct xet_hash h = cas_chunk_at(&row, k).hash;
         if (!xet_is_global(&h) && (i || k > t.start)) continue;
-        xet_hash_print(&h, chunk);
-        cas_put(r->server->store, CAS_CHUNK, chunk, hash, NULL, 0);
+        xet_hash_print(&h, chunks[n]);
+        changes[n] = (struct cas_change){CAS_CHUNK, chunks[n], hash, NULL, 0};
+        if (++n < MOST) continue;
+        rc = cas_change(r->server->store, changes, n);
+        n = 0;
       }
     cas_row_free(&row);
   }
+  return rc == STORE_OK && n ? cas_change(r->server->store, changes, n) : rc;
 }
 
 static const char *keep_file(struct request *r, const struct xet_shard_file *f, int64_t repo) {
@@ -295,19 +311,16 @@ static const char *keep_file(struct request *r, const struct xet_shard_file *f, 
   }
   xet_hash_print(&f->hash, hash);
   if (!why && (!claimed[0] || dh_blob_find(r->server->store, claimed, &blob) != STORE_OK)) {
-    b.put = dh_blob_begin(r->server->store, b.size);
+    b.put = dh_blob_begin_object(r->server->store, b.size);
     if (!b.put) why = "no room for the content";
     for (uint32_t i = 0; i < f->terms && !why; i++) why = add_term(&b, f, i);
     if (b.put && why) dh_blob_abort(b.put);
     if (!why && dh_blob_end(b.put, &blob) != STORE_OK) why = "the content cannot be stored";
     if (!why && claimed[0] && f->terms && strcmp(claimed, blob.sha256) != 0) why = "a file has another SHA-256";
   }
-  if (!why && (cas_put(r->server->store, CAS_FILE, hash, blob.sha256, f->term_rows, f->terms * (size_t)XET_SHARD_ROW) !=
-                   STORE_OK ||
-               cas_put(r->server->store, CAS_SHA, blob.sha256, hash, NULL, 0) != STORE_OK ||
+  if (!why && (record_file(r, f, hash, blob.sha256) != STORE_OK ||
                dh_store_object_add(r->server->store, repo, blob.sha256) != STORE_OK))
     why = "the file cannot be recorded";
-  if (!why) index_file(r, f, hash);
   free(b.bytes);
   free(b.chunk);
   return why;

@@ -117,7 +117,7 @@ int dh_command_serve(int argc, char **argv) {
   dh_access_begin(&s->access);
   s->resolve_cache = resolve_cache != NULL;
   bool ok = port_read(port, &o.port) && port_read(cdn_port, &o.cdn_port) &&
-            count_read(threads, cores > 4 ? (uint64_t)cores : 4, 64, &o.threads) &&
+            count_read(threads, cores > 16 ? (uint64_t)cores : 16, 64, &o.threads) &&
             count_read(cdn_seconds, 3600, 1000000, &s->cdn_seconds) &&
             count_read(upload_seconds, 3600, 1000000, &s->upload_seconds) && size_read(part_size, 1, &s->part_size) &&
             size_read(lfs_threshold, 0, &s->lfs_threshold) && size_read(log_bodies, 0, &kept) &&

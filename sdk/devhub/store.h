@@ -111,6 +111,7 @@ int dh_blob_end(struct blob_put *p, struct blob *out);
 /* The same for a content that must have this hash, as an object of a repo; STORE_INVALID: it has another one. */
 int dh_blob_end_object(struct blob_put *p, const char *sha256, int64_t repo);
 struct blob_put *dh_blob_begin_object(struct store *s, uint64_t size);
+struct blob_put *dh_blob_begin_xorb(struct store *s, uint64_t size); /* is never a plain file */
 void dh_blob_abort(struct blob_put *p);
 int dh_blob_generated(struct store *s, uint64_t seed, uint64_t size, struct blob *out);
 int dh_blob_find(struct store *s, const char *sha256, struct blob *out);

@@ -66,6 +66,10 @@ struct blob_put *dh_blob_begin_object(struct store *s, uint64_t size) {
   return put_begin(s, size, size <= object_oid_max);
 }
 
+struct blob_put *dh_blob_begin_xorb(struct store *s, uint64_t size) {
+  return put_begin(s, size, size <= INLINE_MAX);
+}
+
 bool dh_blob_data(struct blob_put *p, const void *data, size_t size) {
   if (p->failed || size > p->size - p->written) {
     p->failed = true;

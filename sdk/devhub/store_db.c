@@ -205,6 +205,11 @@ void db_complain(struct db *db, const char *what) {
   fprintf(stderr, "hf-devhub: %s failed in the database: %s\n", what, sqlite3_errmsg(db->sql));
 }
 
+void db_wait(struct db *db, bool wait) {
+  if (db->store->folder)
+    sqlite3_exec(db->sql, wait ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+}
+
 static struct db *db_open(struct store *s) {
   struct db *db = calloc(1, sizeof *db);
   if (!db) return NULL;
@@ -218,8 +223,9 @@ static struct db *db_open(struct store *s) {
   }
   sqlite3_busy_timeout(db->sql, 30000);
   sqlite3_exec(db->sql, "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;", NULL, NULL, NULL);
-  if (s->folder) sqlite3_exec(db->sql, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL, NULL);
+  if (s->folder) sqlite3_exec(db->sql, "PRAGMA journal_mode=WAL;", NULL, NULL, NULL);
   db->store = s;
+  db_wait(db, true);
   pthread_mutex_lock(&s->lock);
   db->next = s->dbs;
   s->dbs = db;

@@ -127,6 +127,7 @@ int db_run(struct db *db, sqlite3_stmt *st);                /* to its end: STORE
 int db_first(struct db *db, sqlite3_stmt *st);              /* one row: OK, NONE or FAILED; reset by db_done */
 void db_done(sqlite3_stmt *st);
 int db_simple(struct db *db, enum statement which); /* begin, commit, rollback */
+void db_wait(struct db *db, bool wait);             /* for the disk at the end of a transaction: yes, at first */
 /* Takes a statement and binds its parameters in order: i an int64_t, t a text that stays valid, or NULL. */
 sqlite3_stmt *db_query(struct db *db, enum statement which, const char *format, ...);
 int db_exec(struct db *db, enum statement which, const char *format, ...); /* the same, and runs it */
