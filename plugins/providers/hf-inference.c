@@ -75,7 +75,7 @@ static const struct hf_pv_task tasks[] = {
     {.task = "conversational",
      .route = "/models/{model}/v1/chat/completions",
      .body = "{model: $name|'dummy', messages: $.messages, ..., response_format?: {type: 'json_object',"
-             " value: $.response_format.json_schema.schema}}",
+             " value: $.response_format.json_schema.schema[response_format.type=json_schema]}}",
      .stream = HF_PV_STREAM_CHAT,
      .flags = HF_PV_TASK_KEEP_NULLS},
     {.task = "text-generation",

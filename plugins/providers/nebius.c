@@ -1,14 +1,8 @@
 /* nebius.c - Nebius AI Studio: chat, text, vectors and pictures in the OpenAI dialect.
  * Called directly or through the router of Hugging Face, by the key.
- * The rows are the requests; hooks repeat a schema where it is looked for, and keep to pictures that can be read. */
+ * The rows are the requests, a schema is repeated where it is looked for; a hook keeps to pictures that can be read. */
 #include <hf/provider.h>
 #include <string.h>
-
-static hf_status guided(hf_call *c, const struct hf_pv_host *h, hf_json *body) {
-  (void)c;
-  const hf_json *schema = h->get((const hf_json *)body, "response_format.json_schema.schema");
-  return schema ? h->set(h, body, "guided_json", schema) : HF_OK;
-}
 
 static hf_status picture_form(hf_call *c, const struct hf_pv_host *h, hf_json *body) {
   (void)c;
@@ -20,9 +14,9 @@ static hf_status picture_form(hf_call *c, const struct hf_pv_host *h, hf_json *b
 static const struct hf_pv_task tasks[] = {
     {.task = "conversational",
      .route = "/v1/chat/completions",
-     .body = "{model: $model, messages: $.messages, ...}",
-     .stream = HF_PV_STREAM_CHAT,
-     .prepare = guided},
+     .body = "{model: $model, messages: $.messages, response_format?: $.response_format, ..., guided_json?: "
+             "$.response_format.json_schema.schema[response_format.type=json_schema]}",
+     .stream = HF_PV_STREAM_CHAT},
     {.task = "text-generation",
      .route = "/v1/completions",
      .body = "{prompt: $.prompt, ..., model: $model}",

@@ -56,7 +56,7 @@ static const struct hf_pv_task tasks[] = {
     {.task = "conversational",
      .route = "/v1/chat/completions",
      .body = "{model: $model, messages: $.messages, ..., response_format?: {type: 'json_schema', "
-             " schema: $.response_format.json_schema.schema}}",
+             " schema: $.response_format.json_schema.schema[response_format.type=json_schema]}}",
      .stream = HF_PV_STREAM_CHAT},
     {.task = "text-generation",
      .route = "/v1/completions",

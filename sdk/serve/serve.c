@@ -1,6 +1,8 @@
 /* serve.c - the HTTP server of `hf inference serve`: a thread per connection, so that waiting for an answer is a wait.
  * Whoever waits for the library also watches the client's socket: when that is closed, the exchange ends, and with it the
- * call to the provider. Memory is bounded by the number of exchanges and the size of a body. */
+ * call to the provider. A client that has only closed its sending side looks the same until something is sent to it: it gets an
+ * interim answer or a comment, which its system refuses when nobody is there any more.
+ * Memory is bounded by the number of exchanges and the size of a body. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
@@ -40,6 +42,8 @@ struct visit { /* one request */
   char *body;
   size_t len, cap;
   bool counted, too_large, no_memory;
+  bool interim; /* may be sent: HTTP/1.1 */
+  bool half;    /* the client sends no more */
   void *exchange;
 };
 
@@ -86,16 +90,20 @@ static void leave(struct visit *v) {
   pthread_mutex_unlock(&f->lock);
 }
 
-enum waited { NEWS, QUIET, GONE };
+enum waited { NEWS, QUIET, HALF, GONE };
 
 /* Until the exchange has something new, the client goes away, or the server ends. */
 static enum waited wait_for(struct visit *v, int ms) {
-  struct pollfd fds[3] = {{.fd = v->client, .events = POLLRDHUP},
+  struct pollfd fds[3] = {{.fd = v->client, .events = v->half ? 0 : POLLRDHUP},
                           {.fd = v->front->config.calls->fd(v->exchange), .events = POLLIN},
                           {.fd = v->front->stop_fd, .events = POLLIN}};
   int n = poll(fds, 3, ms);
   if (n < 0 && errno != EINTR) return GONE;
-  if (n > 0 && (fds[0].revents || fds[2].revents)) return GONE;
+  if (n > 0 && (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL) || fds[2].revents)) return GONE;
+  if (n > 0 && fds[0].revents) {
+    v->half = true;
+    return HALF;
+  }
   return n > 0 ? NEWS : QUIET;
 }
 
@@ -109,7 +117,7 @@ static ssize_t stream_read(void *arg, uint64_t at, char *out, size_t room) {
     if (n < 0) return MHD_CONTENT_READER_END_OF_STREAM;
     enum waited w = wait_for(v, QUIET_MS);
     if (w == GONE) return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (w == QUIET && room >= sizeof quiet) {
+    if ((w == QUIET || w == HALF) && room >= sizeof quiet) {
       memcpy(out, quiet, sizeof quiet - 1);
       return sizeof quiet - 1;
     }
@@ -151,6 +159,7 @@ static enum MHD_Result answer(struct visit *v, uint32_t status, bool stream) {
 }
 
 static enum MHD_Result run(struct visit *v, const char *path, bool post) {
+  static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
   struct front *f = v->front;
   uint32_t status;
   bool stream;
@@ -158,11 +167,14 @@ static enum MHD_Result run(struct visit *v, const char *path, bool post) {
   v->exchange = f->config.calls->begin(f->config.arg, &r);
   if (!v->exchange) return refuse(v->connection, POLICY_MEMORY, false);
   MHD_set_connection_option(v->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-  while (!f->config.calls->head(v->exchange, &status, &stream))
-    if (wait_for(v, -1) == GONE) {
+  while (!f->config.calls->head(v->exchange, &status, &stream)) {
+    enum waited w = wait_for(v, -1);
+    bool there = w != HALF || !v->interim || send(v->client, interim, sizeof interim - 1, MSG_NOSIGNAL) > 0;
+    if (w == GONE || !there) {
       leave(v);
       return MHD_NO;
     }
+  }
   MHD_set_connection_option(v->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)IDLE_SECONDS);
   return answer(v, status, stream);
 }
@@ -211,8 +223,8 @@ static enum MHD_Result begin(struct front *f, struct MHD_Connection *c, const ch
 static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *path, const char *method,
                               const char *version, const char *data, size_t *size, void **state) {
   struct visit *v = *state;
-  (void)version;
   if (!v) return begin(arg, c, path, method, state);
+  v->interim = strcmp(version, "HTTP/1.1") == 0;
   if (*size) {
     take_body(v, data, *size);
     *size = 0;

@@ -169,6 +169,44 @@ class Rules(unittest.TestCase):
                 self.assertEqual(gone_early(self.hub, "/chat/completions"), [])
             self.assertTrue(until(lambda: gone_early(self.hub, "/chat/completions")), f"stream={stream}: the provider still sends")
 
+    def test_a_client_that_only_stops_sending(self):
+        """It closed its sending side and waits for what it asked for."""
+        for stream, version in ((False, "1.1"), (True, "1.1"), (False, "1.0"), (True, "1.0")):
+            self.hub.reset()
+            self.hub.run("fault", "kind=delay;seconds=1;path=*/chat/completions")
+            body = json.dumps({"model": "demo/talker", "stream": stream, "messages": [{"role": "user", "content": "kettle"}]}).encode()
+            head = [line.replace("HTTP/1.1", f"HTTP/{version}") for line in self.head("Connection: close", length=len(body))]
+            with socket.create_connection(("127.0.0.1", self.gateway.port), timeout=30) as s:
+                s.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+                s.shutdown(socket.SHUT_WR)
+                got = b"".join(iter(lambda: s.recv(65536), b""))
+            self.assertIn(b" 200 ", got.replace(b"100 Continue\r\n\r\nHTTP/1.1", b"").split(b"\r\n")[0], (stream, version, got))
+            self.assertIn(b"kettle", got, (stream, version))
+            self.assertEqual(b"[DONE]" in got, stream)
+
+    def test_what_an_endpoint_has(self):
+        first = Gateway(self.hub, "--model", "demo/talker")
+        second = Gateway(self.hub, "--base-url", first.url)
+        nobody = Gateway(self.hub, "--base-url", self.hub.url + "/nothing")
+        try:
+            self.assertEqual([m["id"] for m in request(second.url + "/models").json()["data"]], ["demo/talker"])
+            self.assertEqual(request(second.url + "/models/demo/talker").json()["id"], "demo/talker")
+            self.assertEqual(request(second.url + "/models/other").status, 404)
+            self.assertEqual(request(nobody.url + "/models").status, 404, "no list is no empty list")
+        finally:
+            self.assertEqual([g.close() for g in (second, first, nobody)], [0, 0, 0])
+
+    def test_usage_of_vectors(self):
+        self.hub.reset()
+        said = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 5, "total_tokens": 5}}
+        self.hub.request("/_devhub/faults", method="POST", body=json.dumps([{"kind": "body", "body": json.dumps(said), "match": {"path": "*/embeddings"}}]))
+        other = Gateway(self.hub, "--base-url", self.hub.url + "/v1")
+        try:
+            answer = other.post("/embeddings", {"model": "m", "input": "kettle"}).json()
+            self.assertEqual((answer["usage"], answer["data"][0]["embedding"]), (said["usage"], [0.5]))
+        finally:
+            self.assertEqual(other.close(), 0)
+
     def test_too_large_and_too_many(self):
         small = Gateway(self.hub, "--max-body", "4096", "--max-requests", "1")
         try:

@@ -324,7 +324,9 @@ class Calls:
         for n, form in enumerate(({"type": "text"}, {"type": "json_object"}, {"type": "json_schema", "json_schema": {"name": "n"}},
                                   {"type": "json_schema", "json_schema": {"schema": SCHEMA, "strict": False}},
                                   {"type": "json_schema", "json_schema": {"schema": SCHEMA, "strict": None, "name": None}},
-                                  {"type": "json_schema"}, {"type": "json_object", "value": SCHEMA})):
+                                  {"type": "json_schema"}, {"type": "json_object", "value": SCHEMA},
+                                  {"type": "json_object", "json_schema": {"name": "n", "schema": SCHEMA}},
+                                  {"type": "regex", "value": "a+", "json_schema": {"schema": SCHEMA}})):
             add(f"format-{n}", provider, task, args={**base, "response_format": form})
         for n, messages in enumerate(([], [{"role": "user", "content": None, "name": None}],
                                       [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA", "detail": None}}]}],

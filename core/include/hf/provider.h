@@ -17,6 +17,7 @@
  *   ...                  here go all arguments that the template does not take, as members; nulls are left out
  *   key: $.seed          null when the call does not have it;   $.seed|7: then 7
  *   key?: VALUE          the whole member is left out, and nothing taken, when something in VALUE is not there
+ *   $.seed[mode=fixed]   the argument "seed" when "mode" is the text "fixed"; else as if it were not there
  *   -cfg_scale           this argument is not sent
  *   '{width}x{height}'   a string with arguments in it (they are taken)
  *   $model               the provider's name of the model;  $version: what follows its first ":"

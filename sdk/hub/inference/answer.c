@@ -9,6 +9,7 @@
 
 void inf_answer_free(struct inf_answer *a) {
   json_decref(a->json);
+  json_decref(a->usage);
   free(a->data);
   *a = (struct inf_answer){0};
 }
@@ -159,6 +160,8 @@ static hf_status make(struct inf *f, const json_t *answer, const json_t *found) 
 hf_status inf_take(struct inf *f, const json_t *answer) {
   const json_t *found = answer;
   bool path = f->row->out != HF_PV_OUT_COMPLETION && f->row->out != HF_PV_OUT_EACH;
+  if (json_is_object(json_object_get(answer, "usage")))
+    f->answer->usage = json_incref(json_object_get(answer, "usage"));
   if (f->spec->kind == INF_TEXT && json_is_array(answer)) found = answer = json_array_get(answer, 0);
   if (f->row->parse) {
     struct inf_hook k = {.which = INF_PARSE, .answer = answer};

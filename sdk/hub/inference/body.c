@@ -198,6 +198,17 @@ static json_t *argument(struct reader *r, const char *path) {
   return r->b->keep_nulls ? json_incref((json_t *)(uintptr_t)found) : inf_without_nulls(found);
 }
 
+/* Behind an argument: [other=text]. False: that is not so, or (with r->why) it cannot be read. */
+static bool condition(struct reader *r) {
+  char path[NAME_MAX_], want[NAME_MAX_];
+  if (*r->at != '[') return true;
+  r->at++;
+  if (!name(r, path, true) || *r->at++ != '=' || !name(r, want, false) || *r->at++ != ']')
+    return wrong(r, "a condition in brackets is broken"), false;
+  const char *is = json_string_value(inf_at(r->b->args, path));
+  return is && !strcmp(is, want);
+}
+
 static json_t *placeholder(struct reader *r) {
   char word[NAME_MAX_];
   bool of_call = *r->at == '.';
@@ -205,7 +216,8 @@ static json_t *placeholder(struct reader *r) {
   if (!name(r, word, of_call)) return wrong(r, "a name is missing behind $");
   json_t *found = NULL;
   if (of_call) {
-    found = argument(r, word);
+    if (condition(r)) found = argument(r, word);
+    if (r->why[0]) return NULL;
   } else {
     const char *text = r->b->word ? r->b->word(r->b->arg, word) : NULL;
     found = text ? json_string(text) : NULL;

@@ -129,13 +129,13 @@ static hf_status embeddings(hf_call *c, struct exchange *x, json_t *body) {
   if (st == HF_OK && (json_array_size(data) != (one ? 1 : json_array_size(input))))
     st = hf_hub_fail(c, HF_EPROTO, "ValueError", "The provider sent %zu vectors for %zu texts.", json_array_size(data),
                      one ? (size_t)1 : json_array_size(input));
+  json_t *usage =
+      answer.usage ? json_incref(answer.usage) : json_pack("{s:i, s:i}", "prompt_tokens", 0, "total_tokens", 0);
+  if (!model) model = ask.model ? ask.model : "";
   if (st == HF_OK)
-    st = gateway_answer(c, x, 200,
-                        json_pack("{s:s, s:O, s:s, s:{s:i, s:i}}", "object", "list", "data", data, "model",
-                                  model       ? model
-                                  : ask.model ? ask.model
-                                              : "",
-                                  "usage", "prompt_tokens", 0, "total_tokens", 0));
+    st = gateway_answer(
+        c, x, 200, json_pack("{s:s, s:O, s:s, s:O}", "object", "list", "data", data, "model", model, "usage", usage));
+  json_decref(usage);
   json_decref(data);
   json_decref(args);
   inf_answer_free(&answer);
@@ -150,11 +150,53 @@ static json_t *model_row(const char *id) {
                    slash ? (size_t)(slash - id) : strlen(id));
 }
 
+/* What an endpoint says that it has, in its own words. */
+static hf_status ask_endpoint(hf_call *c, struct exchange *x, struct hf_hub *hub, json_t **rows) {
+  const char *chat = inf_chat_url(c, x->g->base_url), *end = chat ? strstr(chat, "/chat/completions") : NULL;
+  const char *url = end ? hf_hub_text(c, "%.*s/models", (int)(end - chat), chat) : NULL, *key = NULL, *origin = NULL;
+  if (!url) return HF_ENOMEM;
+  if (x->g->api_key_env) {
+    key = getenv(x->g->api_key_env);
+    origin = hf_hub_text(c, "environment %s", x->g->api_key_env);
+  } else {
+    TRY(inf_endpoint_key(hub, url, &key, &origin));
+  }
+  struct hf_kv headers[] = {{"accept", "application/json"},
+                            {"authorization", key && *key ? hf_hub_text(c, "Bearer %s", key) : ""}};
+  struct hf_http_req req = {.struct_size = sizeof req,
+                            .flags = HF_HTTP_NO_AUTH,
+                            .url = url,
+                            .headers = HF_TABLE(headers),
+                            .max_body = INF_JSON_MAX,
+                            .max_redirects = 5,
+                            .tries = INF_LOOKS,
+                            .timeout_ms = x->g->timeout_ms,
+                            .secret_from = origin};
+  struct hf_http_resp resp = {.struct_size = sizeof resp};
+  json_t *json = NULL, *v;
+  size_t i;
+  TRY(hf_host()->http(c, &req, &resp));
+  TRY(hf_hub_parse(c, resp.body, resp.body_len, url, &json));
+  json_array_foreach(json_object_get(json, "data"), i, v) if (hf_hub_get(v, "id")) json_array_append(*rows, v);
+  json_decref(json);
+  return HF_OK;
+}
+
 static hf_status one_model(hf_call *c, struct exchange *x, struct hf_hub *hub, const char *id) {
   const char *quoted = hf_url_quote(c, id, "/"),
              *url = quoted ? hf_hub_text(c, "%s/api/models/%s", hub->endpoint, quoted) : NULL;
   json_t *json;
   if (x->g->model && !strcmp(x->g->model, id)) return gateway_answer(c, x, 200, model_row(id));
+  if (x->g->base_url) {
+    json_t *rows = json_array(), *v, *found = NULL;
+    size_t i;
+    hf_status st = ask_endpoint(c, x, hub, &rows);
+    json_array_foreach(rows, i, v) if (!strcmp(hf_hub_get(v, "id"), id)) found = v;
+    if (st == HF_OK && !found) st = hf_hub_fail(c, HF_ENOTFOUND, "NotFoundError", "The endpoint has no model %s.", id);
+    if (st == HF_OK) st = gateway_answer(c, x, 200, json_incref(found));
+    json_decref(rows);
+    return st;
+  }
   if (!url) return HF_ENOMEM;
   TRY(hf_hub_check_repo(c, id)); /* a path with ".." would be another question */
   TRY(hf_hub_json(hub, &(struct hf_hub_req){.url = url, .tries = INF_LOOKS}, &json));
@@ -162,7 +204,7 @@ static hf_status one_model(hf_call *c, struct exchange *x, struct hf_hub *hub, c
   return gateway_answer(c, x, 200, model_row(id));
 }
 
-/* What the provider serves, by the Hub; or the one model that the server was started for. */
+/* What the provider serves, by the Hub; what the endpoint says; or the one model that the server was started for. */
 static hf_status models(hf_call *c, struct exchange *x) {
   struct hf_hub hub;
   const char *provider = x->g->provider && strcmp(x->g->provider, "auto") != 0 ? x->g->provider : "all";
@@ -174,6 +216,7 @@ static hf_status models(hf_call *c, struct exchange *x) {
     return one_model(c, x, &hub, x->path + 11);
   }
   if (st == HF_OK && x->g->model) json_array_append_new(rows, model_row(x->g->model));
+  if (st == HF_OK && !x->g->model && x->g->base_url) st = ask_endpoint(c, x, &hub, &rows);
   if (st == HF_OK && !x->g->model && !x->g->base_url) {
     const char *url = hf_hub_text(c, "%s/api/models?inference_provider=%s&limit=%d", hub.endpoint,
                                   hf_url_quote(c, provider, ","), MODELS_MAX);

@@ -57,8 +57,9 @@ struct inf_ask {
   hf_status (*media_out)(hf_call *, void *arg, const void *data, size_t); /* NULL: media stays in memory */
 };
 struct inf_answer {
-  json_t *json; /* the record; NULL: media, or a stream */
-  char *data;   /* media in memory */
+  json_t *json;  /* the record; NULL: media, or a stream */
+  json_t *usage; /* what the answer says of it; NULL */
+  char *data;    /* media in memory */
   size_t len, cap;
   uint64_t total;   /* bytes of media */
   const char *type; /* of the media; arena; NULL */
