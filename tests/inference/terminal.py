@@ -127,8 +127,30 @@ try:
     expect("an error is said, and the talk goes on", "it broke" in t.say("this fails"))
     t.say("again")
     expect("a question that failed is forgotten", [m["content"] for m in asked()[-1]["messages"]] == ["anew", "anew", "again"])
+    hub.run("fault", "kind=stall;after=300;path=*/chat/completions;count=1")
+    os.write(t.fd, b"words " * 200 + b"\n")
+    t.until("words words words")
+    for _ in range(200):
+        if [r for r in hub.log() if r["path"].endswith("/chat/completions")]:
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    t.text = ""
+    os.write(t.fd, b"\x03")
+    expect("Ctrl-C ends the answer", "The answer was ended." in t.until("> "))
+    asked()
+    t.say("after that")
+    expect("and is forgotten, not the rest", [m["content"] for m in asked()[-1]["messages"]] == ["anew", "anew", "again", "again", "after that"])
+    os.write(t.fd, b"\x04")
+    expect("Ctrl-D is the end", t.end() == 0)
+    t = Terminal("inference", "chat", "-m", "me/talker", cwd=folder, **env)
+    t.until("> ")
     os.write(t.fd, b"/exit\n")
     expect("the end", t.end() == 0)
+    t = Terminal("inference", "chat", "-m", "me/talker", cwd=folder, **env)
+    t.until("> ")
+    os.write(t.fd, b"\x03")
+    expect("Ctrl-C at the prompt ends the program", t.end() != 0)
 
     plain = {**env}
     done = subprocess.run([hf, "inference", "chat", "-m", "me/talker", "--image", "cat.png"], env=plain, cwd=folder, input="Look. @cat.png\n", text=True, capture_output=True, timeout=60)

@@ -1,6 +1,8 @@
 /* chat.c - `hf inference chat`: a conversation in the terminal, with history and /commands.
  * Without a terminal it is one prompt: --text, or what stdin holds.
- * An answer that fails leaves the conversation as it was before the question. */
+ * An answer that fails, or that Ctrl-C ends, leaves the conversation as it was before the question. */
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@ static const char *const help =
     "/load F    go on with the conversation in the file F\n"
     "/help      this list\n"
     "@picture   in a line: a file or URL to look at, as in: What is this? @cat.png\n"
-    "/exit      end (or Ctrl-D)\n";
+    "/exit      end (or Ctrl-D); Ctrl-C ends an answer\n";
 
 struct chat {
   hf_call *c;
@@ -71,9 +73,54 @@ static hf_status history(struct chat *k) {
   return HF_OK;
 }
 
-static hf_status answer(struct chat *k) {
-  return inf_chat_turn(k->c, k->args, k->messages, k->out);
+/* ---- an answer ------------------------------------------------------------------------------------------------------------ */
+
+static hf_op *volatile answering;
+
+static void on_interrupt(int sig) {
+  int before = errno;
+  hf_op *op = answering;
+  (void)sig;
+  if (op) hf_op_cancel(op);
+  errno = before;
 }
+
+static void on_cancel(void *op) {
+  hf_op_cancel(op);
+}
+
+static hf_status turn(hf_call *c, void *arg) {
+  struct chat *k = arg;
+  return inf_chat_turn(c, k->args, k->messages, k->out);
+}
+
+/* An operation of its own: Ctrl-C ends it, and nothing else. */
+static hf_status answer(struct chat *k) {
+  struct hf_kv options[] = {{"HF_OUTPUT_FORMAT", hf_host()->option(k->c, "HF_OUTPUT_FORMAT")},
+                            {"hub.library", hf_host()->option(k->c, "hub.library")}};
+  struct hf_watch w = {.struct_size = sizeof w, .flags = HF_WATCH_RUN_IN_WAIT, .options = HF_TABLE(options)};
+  hf_op *op = hf_op_start_fn(hf_call_runtime(k->c), turn, k, &w);
+  if (!op) return hf_hub_fail(k->c, HF_ENOMEM, NULL, "Out of memory.");
+  struct sigaction act, before;
+  hf_hook *hook = NULL;
+  memset(&act, 0, sizeof act);
+  act.sa_handler = on_interrupt;
+  answering = op;
+  hf_status st = hf_host()->on_cancel(k->c, on_cancel, op, &hook);
+  sigaction(SIGINT, &act, &before);
+  if (st == HF_OK) st = hf_op_wait(op);
+  sigaction(SIGINT, &before, NULL);
+  answering = NULL;
+  if (hook) hf_host()->off_cancel(hook);
+  if (st == HF_ECANCELED && hf_host()->check(k->c) == HF_OK)
+    hf_hub_fail(k->c, st, "KeyboardInterrupt", "The answer was ended.");
+  else if (hf_op_error(op))
+    hf_host()->fail(k->c, hf_op_error(op));
+  hf_op_free(op);
+  return st;
+}
+
+/* ---- commands -------------------------------------------------------------------------------------------------------------- */
 
 /* Whether the last message is by `role`. */
 static bool last_is(const struct chat *k, const char *role) {
@@ -187,7 +234,7 @@ hf_status inf_task_chat(hf_call *c, void *state, const hf_args *args, hf_out *ou
     if (st == HF_OK && !len) st = hf_hub_fail(c, HF_EINVAL, "UsageError", "There is no prompt: stdin is empty.");
     if (st == HF_OK) st = inf_chat_message(c, prompt, len, pictures, n, &message);
     if (st == HF_OK) json_array_append_new(k.messages, message);
-    if (st == HF_OK) st = answer(&k);
+    if (st == HF_OK) st = turn(c, &k);
   }
   json_decref(k.messages);
   return st;
