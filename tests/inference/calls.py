@@ -154,6 +154,20 @@ def calls():
         command=["feature-extraction", "--text", "x", "-m", "me/m", "-p", "together", "--encoding-format", "base64", "--json"],
         env={"HF_TOKEN": TOKEN}, asked=[LOOK, "POST router.huggingface.co/together/v1/embeddings"], result=[[1.0, -2.0]],
         replies=[mapping("together", "feature-extraction"), {"json": {"data": [{"embedding": "AACAPwAAAMA="}]}}])
+    c["vectors of several texts"] = dict(
+        command=["feature-extraction", "--text", "x", "--text", "y", "-m", "me/m", "-p", "together", "--json"],
+        env={"HF_TOKEN": TOKEN}, asked=[LOOK, "POST router.huggingface.co/together/v1/embeddings"], result=[[1], [2]],
+        body={"input": ["x", "y"], "model": "them/m"},
+        replies=[mapping("together", "feature-extraction"), {"json": {"data": [{"embedding": [1]}, {"embedding": [2]}]}}])
+    c["an input by its name"] = dict(
+        command=["text-to-image", "--prompt", "a kettle", "-m", "me/m", "-p", "nscale", "--json", "-o", "out"], env={"HF_TOKEN": TOKEN},
+        media=PNG, replies=[mapping("nscale", "text-to-image"), {"json": {"data": [{"b64_json": b64}]}}], asked=[LOOK, nscale],
+        body={"response_format": "b64_json", "prompt": "a kettle", "model": "them/m"})
+    form = {"type": "json_object", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+    c["a response format of another type"] = dict(
+        command=ASK + ["-p", "cohere", "--args", json.dumps({"response_format": form})], env={"HF_TOKEN": TOKEN},
+        replies=[mapping("cohere"), {"json": CHAT}], asked=[LOOK, "POST router.huggingface.co/cohere/compatibility/v1/chat/completions"],
+        body={"model": "them/m", "messages": MESSAGES, "response_format": form, "stream": False})
     c["an empty mapping"] = dict(command=PICTURE, env={"HF_TOKEN": TOKEN}, asked=[LOOK], error={"class": "ValueError"},
                                  replies=[{"json": {"inferenceProviderMapping": {}}}])
     c["a policy with a provider"] = dict(command=["--messages", "[]", "-m", "me/m:fastest", "-p", "groq", "--json"], replies=[], asked=[],

@@ -147,7 +147,14 @@ static hf_status collect(hf_call *c, const char *task, const struct inf_task *sp
     json_object_set_new(*out, "messages", v);
   }
   const char *text_name = !spec ? "prompt" : spec->kind == INF_CHAT ? "messages" : spec->text;
+  uint32_t texts = hf_host()->arg_count(args, "text");
   if (text && !(messages && spec && spec->kind == INF_CHAT)) TRY(set_text(c, task, text_name, text, *out));
+  if (texts > 1 && text_name) {
+    json_object_set_new(*out, text_name, v = json_array());
+    for (uint32_t i = 0; i < texts; i++)
+      if (json_array_append_new(v, json_string(hf_host()->arg_str(args, "text", i))))
+        return hf_hub_fail(c, HF_EINVAL, "UsageError", "A text is not UTF-8.");
+  }
   if (extra) {
     TRY(document(c, "--extra-body", extra, &v));
     json_t *before = json_object_get(*out, "extra_body");

@@ -50,10 +50,23 @@
     .name = "args", .value_name = "JSON|@FILE", .help = "Arguments as a JSON object, or a file with one.",            \
     .type = HF_P_STR                                                                                                  \
   }
-#define TEXT \
-  { .name = "text", .spellings = "-t", .help = "The text; - reads it from stdin.", .type = HF_P_STR }
-#define MEDIA \
-  { .name = "file", .spellings = "-f", .value_name = "PATH|URL|-", .help = "The picture or sound.", .type = HF_P_STR }
+#define TEXT_AS(more) \
+  { .name = "text", .spellings = "-t" more, .help = "The text; - reads it from stdin.", .type = HF_P_STR }
+#define MEDIA_AS(more, h) \
+  { .name = "file", .spellings = "-f" more, .value_name = "PATH|URL|-", .help = h, .type = HF_P_STR }
+#define TEXT TEXT_AS("")
+#define TEXTS                                                                                                 \
+  {                                                                                                           \
+    .name = "text", .spellings = "-t", .help = "The text; - reads it from stdin. Several: a vector of each.", \
+    .type = HF_P_STR, .flags = HF_PF_REPEAT                                                                   \
+  }
+#define PROMPT   TEXT_AS(",--prompt")
+#define QUESTION TEXT_AS(",--question")
+#define QUERY    TEXT_AS(",--query")
+#define SENTENCE TEXT_AS(",--sentence")
+#define MEDIA    MEDIA_AS("", "The picture or sound.")
+#define IMAGE    MEDIA_AS(",--image", "The picture.")
+#define AUDIO    MEDIA_AS(",--audio", "The sound.")
 #define STREAM                                                                                                      \
   {.name = "stream", .help = "Show the answer while it is made.", .type = HF_P_BOOL, .flags = HF_PF_TRISTATE}, {    \
     .name = "first_token_timeout", .value_name = "SECONDS", .help = "Longest wait for the first item of a stream.", \
@@ -76,19 +89,19 @@
 
 static const struct hf_param audio_classification[] = {
     COMMON,
-    MEDIA,
+    AUDIO,
     INT("top_k", "So many results, or candidates per token."),
     STR("function_to_apply", "Function over the scores: sigmoid, softmax or none."),
 };
 
 static const struct hf_param audio_to_audio[] = {
     COMMON,
-    MEDIA,
+    AUDIO,
 };
 
 static const struct hf_param automatic_speech_recognition[] = {
     COMMON,
-    MEDIA,
+    AUDIO,
 };
 
 static const struct hf_param conversational[] = {
@@ -121,8 +134,8 @@ static const struct hf_param conversational[] = {
 
 static const struct hf_param document_question_answering[] = {
     COMMON,
-    TEXT,
-    MEDIA,
+    QUESTION,
+    IMAGE,
     INT("doc_stride", "Overlap of pieces of a long text, in tokens."),
     FLAG("handle_impossible_answer", "Accept that there is no answer."),
     STR("lang", "Language for reading the picture."),
@@ -135,7 +148,7 @@ static const struct hf_param document_question_answering[] = {
 
 static const struct hf_param feature_extraction[] = {
     COMMON,
-    TEXT,
+    TEXTS,
     FLAG("normalize", "Vectors of length one."),
     STR("prompt_name", "Prompt of the model to put in front."),
     FLAG("truncate", "Cut what is too long."),
@@ -153,14 +166,14 @@ static const struct hf_param fill_mask[] = {
 
 static const struct hf_param image_classification[] = {
     COMMON,
-    MEDIA,
+    IMAGE,
     STR("function_to_apply", "Function over the scores: sigmoid, softmax or none."),
     INT("top_k", "So many results, or candidates per token."),
 };
 
 static const struct hf_param image_segmentation[] = {
     COMMON,
-    MEDIA,
+    IMAGE,
     FLOAT("mask_threshold", "From which value a pixel is part of a mask."),
     FLOAT("overlap_mask_area_threshold", "How much of a mask may be covered by others."),
     STR("subtask", "Instance, panoptic or semantic."),
@@ -169,8 +182,8 @@ static const struct hf_param image_segmentation[] = {
 
 static const struct hf_param image_to_image[] = {
     COMMON,
-    TEXT,
-    MEDIA,
+    PROMPT,
+    IMAGE,
     OUTPUT,
     STR("negative_prompt", "What is not wanted."),
     INT("num_inference_steps", "So many steps."),
@@ -180,13 +193,13 @@ static const struct hf_param image_to_image[] = {
 
 static const struct hf_param image_to_text[] = {
     COMMON,
-    MEDIA,
+    IMAGE,
 };
 
 static const struct hf_param image_to_video[] = {
     COMMON,
-    TEXT,
-    MEDIA,
+    PROMPT,
+    IMAGE,
     OUTPUT,
     STR("negative_prompt", "What is not wanted."),
     FLOAT("num_frames", "So many frames."),
@@ -198,13 +211,13 @@ static const struct hf_param image_to_video[] = {
 
 static const struct hf_param object_detection[] = {
     COMMON,
-    MEDIA,
+    IMAGE,
     FLOAT("threshold", "From which score a result counts."),
 };
 
 static const struct hf_param question_answering[] = {
     COMMON,
-    TEXT,
+    QUESTION,
     STR("context", "Text that holds the answer."),
     FLAG("align_to_words", "Answers are whole words."),
     INT("doc_stride", "Overlap of pieces of a long text, in tokens."),
@@ -217,7 +230,7 @@ static const struct hf_param question_answering[] = {
 
 static const struct hf_param sentence_similarity[] = {
     COMMON,
-    TEXT,
+    SENTENCE,
     LIST("other_sentences", "A sentence to compare with; may be repeated."),
 };
 
@@ -231,7 +244,7 @@ static const struct hf_param summarization[] = {
 
 static const struct hf_param table_question_answering[] = {
     COMMON,
-    TEXT,
+    QUERY,
     JSON("table", "Columns as a JSON object."),
     STR("padding", "How short inputs are filled up."),
     FLAG("sequential", "Ask row by row."),
@@ -257,7 +270,7 @@ static const struct hf_param text_classification[] = {
 
 static const struct hf_param text_generation[] = {
     COMMON,
-    TEXT,
+    PROMPT,
     STREAM,
     FLAG("details", "A record with details instead of a text."),
     STR("adapter_id", "LoRA adapter to use."),
@@ -282,7 +295,7 @@ static const struct hf_param text_generation[] = {
 
 static const struct hf_param text_to_image[] = {
     COMMON,
-    TEXT,
+    PROMPT,
     OUTPUT,
     STR("negative_prompt", "What is not wanted."),
     INT("height", "Height of the picture."),
@@ -295,7 +308,7 @@ static const struct hf_param text_to_image[] = {
 
 static const struct hf_param text_to_speech[] = {
     COMMON,
-    TEXT,
+    PROMPT,
     OUTPUT,
     FLAG("do_sample", "Choose tokens by chance."),
     STR("early_stopping", "When beams end."),
@@ -317,7 +330,7 @@ static const struct hf_param text_to_speech[] = {
 
 static const struct hf_param text_to_video[] = {
     COMMON,
-    TEXT,
+    PROMPT,
     OUTPUT,
     FLOAT("guidance_scale", "How closely the prompt is followed."),
     LIST("negative_prompt", "What is not wanted."),
@@ -346,8 +359,8 @@ static const struct hf_param translation[] = {
 
 static const struct hf_param visual_question_answering[] = {
     COMMON,
-    TEXT,
-    MEDIA,
+    QUESTION,
+    IMAGE,
     INT("top_k", "So many results, or candidates per token."),
 };
 
@@ -361,7 +374,7 @@ static const struct hf_param zero_shot_classification[] = {
 
 static const struct hf_param zero_shot_image_classification[] = {
     COMMON,
-    MEDIA,
+    IMAGE,
     LIST("candidate_labels", "A label to choose from; may be repeated."),
     STR("hypothesis_template", "Sentence with {} for a label."),
 };
