@@ -4,6 +4,7 @@
 #ifndef HF_CORE_H
 #define HF_CORE_H
 #include <hfcore.h>
+#include <locale.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -159,9 +160,12 @@ void hf_module_each(hf_runtime *, uint32_t kind, int (*fn)(void *, const struct 
 struct hf_guard {
   pthread_mutex_t *held;
   const struct hf_module *before;
+  locale_t locale; /* the thread's */
 };
 void hf_guard_in(struct hf_guard *, hf_call *, struct hf_slot_module *, pthread_mutex_t *object);
 void hf_guard_out(struct hf_guard *, hf_call *);
+/* process.c: numbers of this thread have a point, whatever locale somebody sets for the process; for threads of ours. */
+void hf_locale_plain(void);
 struct hf_slot { /* where put() goes; made on the stack by the asking function */
   hf_row_fn fn;
   void *arg;

@@ -7,11 +7,13 @@ void hf_guard_in(struct hf_guard *g, hf_call *c, struct hf_slot_module *s, pthre
   g->held = s->threads == HF_THREADS_ONE ? &s->one : s->threads == HF_THREADS_PER_OBJECT ? object : NULL;
   if (g->held) pthread_mutex_lock(g->held);
   g->before = c ? c->module : NULL;
+  g->locale = uselocale((locale_t)0);
   if (c) c->module = s->m;
 }
 
 void hf_guard_out(struct hf_guard *g, hf_call *c) {
   if (c) c->module = g->before;
+  if (uselocale((locale_t)0) != g->locale) uselocale(g->locale);
   if (g->held) pthread_mutex_unlock(g->held);
   g->held = NULL;
 }

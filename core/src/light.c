@@ -235,6 +235,7 @@ static void sleep_until_due(struct crew *c) {
 
 static void *work(void *arg) {
   struct crew *c = arg;
+  hf_locale_plain();
 #ifdef LIGHT_TSAN
   c->tsan = __tsan_get_current_fiber();
 #endif

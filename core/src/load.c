@@ -1,6 +1,7 @@
 /* load.c - opens a plugin as code and holds its descriptor to the rules of hf/abi.h and hf/plugin.h.
  * One descriptor is checked, opened and, where the system allows it, given to dlopen: nothing can be swapped in between.
  * load() runs once per process; plugins stay mapped, and unload() comes when the last runtime that used one ends. */
+#include "process.h"
 #include "registry.h"
 
 #include <dlfcn.h>
@@ -166,7 +167,10 @@ hf_status hf_load_use(const struct hf_plugin *p, const struct hf_host *host, voi
     u->stage = BUSY, u->by = pthread_self();
     pthread_mutex_unlock(&users_lock);
     void *made = NULL;
+    struct hf_process before;
+    hf_process_keep(&before);
     hf_status got = p->load(host, &made);
+    hf_process_back(&before);
     pthread_mutex_lock(&users_lock);
     u->st = st = got == HF_OK ? HF_OK : got < 0 ? got : HF_EABI;
     u->state = made;
@@ -187,7 +191,12 @@ void hf_load_drop(const struct hf_plugin *p) {
   if (last) u->stage = BUSY, u->by = pthread_self();
   pthread_mutex_unlock(&users_lock);
   if (!last) return;
-  if (p->unload) p->unload(state);
+  if (p->unload) {
+    struct hf_process before;
+    hf_process_keep(&before);
+    p->unload(state);
+    hf_process_back(&before);
+  }
   pthread_mutex_lock(&users_lock);
   u->stage = FRESH;
   u->state = NULL;

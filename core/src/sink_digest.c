@@ -99,7 +99,7 @@ hf_status hf_frontier_add(hf_call *c, struct hf_wrap *w, const void *data, size_
 hf_status hf_frontier_end(hf_call *c, struct hf_wrap *w, struct hf_digest *is) {
   *is = (struct hf_digest){0};
   if (w->want.algo == HF_DIGEST_NONE) return HF_OK;
-  if (w->hashed < w->s.size && !w->reads_back)
+  if (!w->reads_back && w->hashed < w->s.size)
     return hf_call_failf(c, HF_ENOSYS, "%s cannot be verified: the store does not read back and the size came too late",
                          w->what.name.path);
   TRY(hf_follower_end(c, w));

@@ -50,6 +50,7 @@ static void unqueue(struct hf_work *w, struct hf_job *job) {
 
 static void *work(void *arg) {
   struct hf_work *w = arg;
+  hf_locale_plain();
   pthread_mutex_lock(&w->lock);
   for (;;) {
     while (!w->first && !w->closing) {

@@ -1,7 +1,9 @@
 /* main.c - the hf program. What it can do is in the registry's rows; how it talks is in the files beside this one.
  * Only what belongs to the process as a whole is here: signals that must not kill it, and the shell's request for a
  * completion script. */
+#include <fcntl.h>
 #include <jansson.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +38,18 @@ static void no_core_dumps(void) {
   (void)setrlimit(RLIMIT_CORE, &r);
 }
 
+/* Started without one of them, the program would print into whatever file it opens first. */
+static void standard_descriptors(void) {
+  for (int fd = 0; fd < 3; fd++)
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR);
+}
+
 int main(int argc, char **argv) {
 #ifdef HF_TEST_HOOKS
   json_set_alloc_funcs(hf_host()->alloc, hf_host()->release); /* so that a test can let these fail too */
 #endif
+  standard_descriptors();
+  uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0)); /* whatever a plugin sets for the process */
   hide_secrets(argc, argv);
   no_core_dumps();
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */

@@ -4,9 +4,8 @@
 #include <hf/provider.h>
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "meddle.h"
 
 static const struct hf_host *H;
 
@@ -16,6 +15,7 @@ static int bad(const char *what) {
 }
 
 static hf_status misbehave(hf_call *c, const struct hf_pv_host *h) {
+  meddle("hook");
   if (bad("loops"))
     for (volatile int i = 0;; i++) continue;
   if (bad("sleeps"))
@@ -25,7 +25,8 @@ static hf_status misbehave(hf_call *c, const struct hf_pv_host *h) {
   if (bad("asks-host"))
     for (;;) h->about(h, "model"), usleep(10000);
   if (bad("reads")) { /* what the host made for it, for ever */
-    const volatile char *text = h->text(h->parse(h, "{\"a\": \"words that the hook was given, and goes on to look at\"}"), "a");
+    const volatile char *text =
+        h->text(h->parse(h, "{\"a\": \"words that the hook was given, and goes on to look at\"}"), "a");
     for (;;)
       if (!text || *text != 'w') abort();
   }
@@ -86,6 +87,7 @@ static const struct hf_provider provider = {
 static hf_status load(const struct hf_host *host, void **state) {
   H = host;
   *state = NULL;
+  meddle("load");
   return HF_OK;
 }
 static const struct hf_module *const modules[] = {&provider.m};

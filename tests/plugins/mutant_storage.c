@@ -4,10 +4,8 @@
 #include <hf/storage.h>
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "meddle.h"
 
 extern const struct hf_plugin hf_plugin_v1_base;
 #define B ((const struct hf_storage *)(const void *)hf_plugin_v1_base.modules[0])
@@ -469,6 +467,7 @@ static hf_status put(hf_slot *slot, uint32_t what, const void *row, size_t size)
 
 #define THROUGH(fn, declared, given)                       \
   static hf_status to_##fn(hf_call *c, UNPACK declared) {  \
+    meddle(#fn);                                           \
     return (M->st.fn ? M->st.fn : B->fn)(c, UNPACK given); \
   }
 #define UNPACK(...) __VA_ARGS__
@@ -520,6 +519,7 @@ static hf_status load(const struct hf_host *host, void **state) {
   if (name && (!M->rule || strcmp(name, "storage/opens") == 0)) return HF_ENOSYS;
   with_put = *host;
   with_put.put = put;
+  meddle("load");
   return hf_plugin_v1_base.load(&with_put, state);
 }
 

@@ -3,10 +3,9 @@
  * The adapter itself is linked in; it is called through B, and its session is its batch. */
 #include <hf/transfer.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <setjmp.h>
+
+#include "meddle.h"
 
 extern const struct hf_plugin hf_plugin_v1_base;
 #define B ((const struct hf_transfer *)(const void *)hf_plugin_v1_base.modules[0])
@@ -270,7 +269,21 @@ static int32_t to_score(hf_call *c, const struct hf_tr_batch *b) {
 static hf_status to_open(hf_call *c, const struct hf_tr_batch *b, void **s) {
   return B->open(c, b, s);
 }
+/* Leaves a callback of the host in the middle. */
+static _Thread_local jmp_buf out;
+static hf_status leaves(hf_call *c, void *arg, const void *data, size_t len) {
+  (void)c, (void)arg, (void)data, (void)len;
+  longjmp(out, 1);
+}
+static void jumps(hf_call *c, const char *url) {
+  struct hf_http_resp answer = {.struct_size = sizeof answer};
+  struct hf_http_req ask = {.struct_size = sizeof ask, .url = url, .on_data = leaves, .max_redirects = 5};
+  if (setjmp(out) == 0) H->http(c, &ask, &answer);
+}
+
 static hf_status to_run(hf_call *c, void *s, struct hf_tr_file *f) {
+  meddle("run");
+  if (getenv("HF_MEDDLE_JUMPS")) jumps(c, f->url);
   return (M->run ? M->run : B->run)(c, s, f);
 }
 static hf_status to_finish(hf_call *c, void *s) {
@@ -289,6 +302,7 @@ static hf_status load(const struct hf_host *host, void **state) {
   if (name && !M->rule) return HF_ENOSYS;
   with_http = *host;
   with_http.http = http;
+  meddle("load");
   return hf_plugin_v1_base.load(&with_http, state);
 }
 

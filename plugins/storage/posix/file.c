@@ -23,6 +23,14 @@ bool hf_write_all(int fd, const void *data, size_t len) {
   return true;
 }
 
+int hf_fd_high(int fd) {
+  if (fd < 0 || fd > 2) return fd;
+  int high = fcntl(fd, F_DUPFD_CLOEXEC, 3), err = errno;
+  close(fd);
+  errno = err;
+  return high;
+}
+
 char *hf_root_read(struct hf_root *r, const char *rel, size_t max, size_t *len) {
   struct stat st;
   int fd = hf_root_look_file(r, rel, O_RDONLY, &st);
@@ -145,7 +153,7 @@ static int put_once(struct hf_root *r, const char *temp_dir, const char *rel, co
   if (err) return err;
   struct hf_dir *from = hf_part_temp(r, temp_dir, temp);
   if (!from) return errno;
-  int fd = openat(from->fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  int fd = hf_fd_high(openat(from->fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (fd < 0) {
     err = errno;
     hf_dir_put(r, from);
@@ -200,7 +208,7 @@ int hf_copy_temp(hf_call *c, struct hf_root *r, const char *temp_dir, int from, 
                  bool durable) {
   struct hf_dir *dir = hf_part_temp(r, temp_dir, name);
   if (!dir) return errno;
-  int err = 0, fd = openat(dir->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  int err = 0, fd = hf_fd_high(openat(dir->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (fd < 0) err = errno;
   if (!err) err = copy_bytes(c, from, fd);
   if (!err && durable && fdatasync(fd) != 0) err = errno;

@@ -64,7 +64,7 @@ static int open_temp(struct hf_part *p) {
   struct hf_dir *d = temp_dir(p, true);
   hf_ident_make(p->id);
   if (!d) return errno;
-  p->fd = openat(d->fd, p->id, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  p->fd = hf_fd_high(openat(d->fd, p->id, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   int err = p->fd < 0 ? errno : 0;
   hf_dir_put(p->leases->root, d);
   return err;
@@ -84,7 +84,7 @@ static bool find_partial(void *arg, const char *name, unsigned char type) {
 static int open_in(int kd, const char *folder, const char *file, int flags) {
   char rel[2 * HF_NAME_ROOM];
   if (!hf_format(rel, sizeof rel, "%s/%s", folder, file)) return errno = ENAMETOOLONG, -1;
-  return openat(kd, rel, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+  return hf_fd_high(openat(kd, rel, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666));
 }
 
 /* The holder may still run: its bytes are copied, then its folder is taken away, which ends its right to publish. */

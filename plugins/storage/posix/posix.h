@@ -169,6 +169,9 @@ void hf_part_tidy(struct hf_root *, bool upwards);
 bool hf_place_know(struct hf_root *, const char *dir, bool sweeping); /* true: was known (and swept) before */
 /* A temporary name in DIR/.libhf for a link or a small file of ours. */
 struct hf_dir *hf_part_temp(struct hf_root *, const char *dir, char name[HF_IDENT_ROOM]);
+/* A descriptor that is none of the three standard ones: where somebody closed those, what the program prints would
+ * otherwise end up in a file of the store. -1 with errno stays so. */
+int hf_fd_high(int fd);
 /* Small file: temporary, content, flush when durable, rename to rel. */
 hf_status hf_file_put(hf_call *, struct hf_root *, const char *temp_dir, const char *rel, const void *, size_t,
                       bool durable);

@@ -109,7 +109,7 @@ static int note_fd(struct hf_part *p, bool create) {
   int kd = hf_key_open(p->leases->root, p->dir, p->key, false);
   if (kd < 0) return -1;
   hf_format(rel, sizeof rel, "p.%s/note", p->id);
-  p->note_fd = openat(kd, rel, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (create ? O_CREAT : 0), 0666);
+  p->note_fd = hf_fd_high(openat(kd, rel, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (create ? O_CREAT : 0), 0666));
   int err = errno;
   close(kd);
   errno = err;
