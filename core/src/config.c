@@ -228,8 +228,7 @@ static void check_verbosity(struct hf_config *c) {
   if (!level || hf_key_listed("debug,info,warning,error,critical", level)) return;
   char text[256];
   snprintf(text, sizeof text,
-           "HF_HUB_VERBOSITY is \"%.60s\" and not one of debug, info, warning, error, critical; warning is used",
-           level);
+           "Unknown option HF_HUB_VERBOSITY=%.60s, has to be one of: debug, info, warning, error, critical", level);
   complain(c, text);
 }
 

@@ -102,9 +102,21 @@ hf_status hf_hub_token_origin(struct hf_hub *hub, const char **token, const char
   return HF_OK;
 }
 
+/* What cannot stand in a header is no token: printable ASCII only. */
+static bool is_sendable(const char *token) {
+  for (; *token; token++)
+    if (*token < ' ' || *token > '~') return false;
+  return true;
+}
+
 hf_status hf_hub_credentials(struct hf_hub *hub) {
   const char *token, *origin;
   TRY(hf_hub_token_origin(hub, &token, &origin));
+  if (token && !is_sendable(token))
+    return hf_hub_fail(hub->call, HF_EINVAL, "ValueError",
+                       "The token (%s) has characters that are not ASCII, so it was not sent; copy it again from "
+                       "https://huggingface.co/settings/tokens.",
+                       origin);
   if (origin) TRY(hf_call_option(hub->call, "HF_TOKEN_FROM", origin));
   const char *value = token ? hf_hub_text(hub->call, "Bearer %s", token) : NULL;
   if (token && !value) return HF_ENOMEM;

@@ -26,10 +26,6 @@ static hf_status usage(hf_call *c, const char *text) {
   return hf_hub_fail(c, HF_EINVAL, "UsageError", "Invalid value: %s", text);
 }
 
-static bool is_address(const char *text) {
-  return text && !strncmp(text, "hf://", 5);
-}
-
 static bool ends_with_slash(const char *text) {
   size_t n = strlen(text);
   return n && text[n - 1] == '/';
@@ -330,16 +326,25 @@ static hf_status between(struct cp *p) {
 
 /* ---- the command ------------------------------------------------------------------------------------------------------------ */
 
-static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+/* Repos by their own name only: hf repos cp. */
+static hf_status only_repos(struct cp *p) {
+  const struct hf_hub_uri *remote = p->to.type ? &p->to : &p->from;
+  if (!remote->type || strcmp(remote->type, "bucket")) return HF_OK;
+  return hf_hub_fail(p->hub->call, HF_EINVAL, "CLIError",
+                     "`hf repos cp` only works with repositories. Use `hf cp` or `hf buckets cp` for buckets.");
+}
+
+static hf_status copy(hf_call *c, const hf_args *args, hf_out *out, bool repos) {
   struct hf_hub hub;
   struct cp p = {.hub = &hub, .out = out};
-  (void)state;
+  bool from, to;
   TRY(hf_hub_begin(&hub, c, out, hf_host()->arg_str(args, "token", 0), NULL, false));
   p.src = hf_host()->arg_str(args, "src", 0);
   p.dst = hf_host()->arg_str(args, "dst", 0);
-  bool from = is_address(p.src), to = is_address(p.dst);
-  if (from) TRY(hf_hub_parse_uri(c, p.src, &p.from));
-  if (to) TRY(hf_hub_parse_uri(c, p.dst, &p.to));
+  TRY(hf_hub_try_uri(c, p.src, &p.from, &from));
+  TRY(hf_hub_try_uri(c, p.dst, &p.to, &to));
+  if (repos) TRY(only_repos(&p));
+  if (from && p.dst && !strncmp(p.dst, "hf://", 5)) TRY(hf_hub_parse_uri(c, p.dst, &p.to)); /* never a folder "hf:" */
   if (!from && !to)
     return usage(c, p.dst ? "One of SRC or DST must be a repo (hf://username/...) or bucket (hf://buckets/...) URI."
                           : "Missing destination. Provide a repo or bucket hf:// URI as DST.");
@@ -350,6 +355,16 @@ static hf_status run(hf_call *c, void *state, const hf_args *args, hf_out *out) 
   if (from && to) return between(&p);
   if (from) return p.dst && !strcmp(p.dst, "-") ? to_stdout(&p) : to_file(&p);
   return !strcmp(p.src, "-") ? from_stdin(&p) : from_file(&p);
+}
+
+static hf_status run_cp(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  (void)state;
+  return copy(c, args, out, false);
+}
+
+static hf_status run_repos_cp(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  (void)state;
+  return copy(c, args, out, true);
 }
 
 static const struct hf_param params[] = {
@@ -385,17 +400,17 @@ static const struct hf_route routes[] = {
   " model.safetensors hf://username/my-model/model.safetensors\nhf " command   \
   " - hf://username/my-model/config.json\nhf " command " hf://username/source-model/ hf://username/dest-model/"
 
-#define CP_ROW(name_, examples_, api_)                                                                             \
+#define CP_ROW(name_, examples_, run_, api_)                                                                       \
   {                                                                                                                \
     .name = name_, .summary = "Copy files between this machine and repos, and between repos.",                     \
     .help =                                                                                                        \
         "A source folder with a slash at its end means its content. Large files are copied between repos without " \
         "being downloaded.",                                                                                       \
     .examples = examples_, .params = HF_TABLE(params), .routes = routes, .route_count = HF_COUNT(routes),          \
-    .flags = HF_TK_NETWORK | HF_TK_WRITES | HF_TK_COMPOSES, .run = run, .api = api_                                \
+    .flags = HF_TK_NETWORK | HF_TK_WRITES | HF_TK_COMPOSES, .run = run_, .api = api_                               \
   }
 
-static const struct hf_task rows[] = {CP_ROW("cp", CP_EXAMPLES("cp"), "copy_files"),
-                                      CP_ROW("repos.cp", CP_EXAMPLES("repos cp"), NULL)};
+static const struct hf_task rows[] = {CP_ROW("cp", CP_EXAMPLES("cp"), run_cp, "copy_files"),
+                                      CP_ROW("repos.cp", CP_EXAMPLES("repos cp"), run_repos_cp, NULL)};
 
 const struct hf_tasks hf_hub_tasks_cp = HF_HUB_TASKS("hub-cp", "Copy files", HF_TABLE(rows));

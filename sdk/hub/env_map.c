@@ -196,6 +196,7 @@ static hf_status volume(hf_call *c, const char *spec, json_t **out) {
                                  : "Missing mount path. Expected ':<MOUNT_PATH>' (e.g. 'hf://org/model:/data').");
   const char *source = hf_host()->intern(c, spec, at - 1), *mount = hf_host()->intern(c, spec + at, len - at);
   if (!source || !mount) return HF_ENOMEM;
+  if (at == 6) return refuse(c, spec, "Missing location before mount path.");
   hf_status st = hf_hub_parse_uri(c, source, &uri);
   if (st != HF_OK) { /* what was typed is the whole */
     struct hf_error e;
@@ -205,6 +206,7 @@ static hf_status volume(hf_call *c, const char *spec, json_t **out) {
     e.message = hf_hub_text(c, "%s%s", spec, e.message + strlen(source));
     return hf_host()->fail(c, &e);
   }
+  if (!mount[1]) return refuse(c, spec, "Mount path must be a non-empty absolute path starting with '/', got '/'.");
   *out = json_pack("{s:s, s:s, s:s}", "type", uri.type, "source", uri.id, "mountPath", mount);
   if (*out && uri.revision) json_object_set_new(*out, "revision", json_string(uri.revision));
   if (*out && read_only >= 0) json_object_set_new(*out, "readOnly", json_boolean(read_only));

@@ -161,6 +161,8 @@ struct hf_hub_uri {
   const char *type, *id, *revision, *path; /* revision NULL: none; path "": the root */
 };
 hf_status hf_hub_parse_uri(hf_call *, const char *uri, struct hf_hub_uri *);
+/* The same where text may be something else: *is says whether it is an address. */
+hf_status hf_hub_try_uri(hf_call *, const char *text, struct hf_hub_uri *, bool *is);
 /* "<endpoint>/<prefix><id>/resolve/<revision>/<path>" */
 const char *hf_hub_resolve_url(struct hf_hub *, const struct hf_repo *, const char *revision, const char *path);
 /* "<endpoint>/api/<type>s/<id>" */

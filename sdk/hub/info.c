@@ -1,7 +1,7 @@
 /* info.c - hf models|datasets|spaces list and info: many repos, the files of one, or the description of one.
  * The three kinds differ in data only: which options their lists know and which properties can be asked for.
  * What is said about a repo is shaped by shape.c. */
-#include "hub.h"
+#include "rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -220,10 +220,7 @@ static hf_status list_repos(struct hf_hub *hub, const struct kind *k, const hf_a
                        "Invalid value: Cannot use --warm together with --inference-provider.");
   TRY(check_expand(c, k, hf_host()->arg_str(args, "expand", 0), &expand));
   int64_t limit = LIST_LIMIT;
-  hf_host()->arg_int(args, "limit", &limit);
-  if (limit < 0)
-    return hf_hub_fail(c, HF_EINVAL, "ValueError",
-                       "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.");
+  TRY(hf_hub_limit(c, args, &limit));
   json_t *items, *item;
   size_t i;
   TRY(hf_hub_list(hub, k->type, args, expand, limit, &items));

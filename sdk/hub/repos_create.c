@@ -46,8 +46,28 @@ hf_status hf_hub_visibility(hf_call *c, const hf_args *args, const char **out) {
   return HF_OK;
 }
 
+/* What a Space is given in files, variables and addresses; read before anything is asked. */
+struct space {
+  json_t *secrets, *variables, *volumes;
+};
+
+static void space_free(struct space *s) {
+  json_decref(s->secrets);
+  json_decref(s->variables);
+  json_decref(s->volumes);
+}
+
+static hf_status read_space(struct hf_hub *hub, const hf_args *args, struct space *s) {
+  *s = (struct space){0};
+  hf_status st = hf_hub_env_map(hub, args, "secrets", &s->secrets);
+  if (st == HF_OK) st = hf_hub_env_map(hub, args, "env", &s->variables);
+  if (st == HF_OK) st = hf_hub_volumes(hub->call, args, &s->volumes);
+  if (st != HF_OK) space_free(s);
+  return st;
+}
+
 /* What only Spaces have; for others it is ignored, and said so. */
-static hf_status put_space(struct hf_hub *hub, json_t *body, const hf_args *args) {
+static hf_status put_space(struct hf_hub *hub, json_t *body, const hf_args *args, const struct space *given) {
   hf_call *c = hub->call;
   bool space = !strcmp(arg(args, "repo_type"), "space");
   int64_t sleep_time;
@@ -58,12 +78,10 @@ static hf_status put_space(struct hf_hub *hub, json_t *body, const hf_args *args
     json_t *value;
   } rows[] = {{"space_hardware", "hardware", hardware ? json_string(hardware) : NULL},
               {"space_sleep_time", "sleepTimeSeconds", sleeps ? json_integer(sleep_time) : NULL},
-              {"space_secrets", "secrets", NULL},
-              {"space_variables", "variables", NULL},
-              {"space_volumes", "volumes", NULL}};
-  hf_status st = hf_hub_env_map(hub, args, "secrets", &rows[2].value);
-  if (st == HF_OK) st = hf_hub_env_map(hub, args, "env", &rows[3].value);
-  if (st == HF_OK) st = hf_hub_volumes(c, args, &rows[4].value);
+              {"space_secrets", "secrets", json_incref(given->secrets)},
+              {"space_variables", "variables", json_incref(given->variables)},
+              {"space_volumes", "volumes", json_incref(given->volumes)}};
+  hf_status st = HF_OK;
   for (size_t i = 0; i < HF_COUNT(rows); i++) {
     if (!rows[i].value) continue;
     if (st == HF_OK && space)
@@ -253,19 +271,21 @@ static hf_status created(struct hf_hub *hub, const hf_args *args, const char *ur
 hf_status hf_hub_run_create(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   struct hf_hub hub;
   struct hf_http_resp resp;
+  struct space space;
   const char *repo_id = arg(args, "repo_id"), *seen, *page, *id;
   (void)state;
   hf_hub_env_warn(c, out, args);
   TRY(begin(&hub, c, args, out));
-  TRY(hf_hub_check_repo(c, repo_id));
-  TRY(hf_hub_visibility(c, args, &seen));
+  TRY(read_space(&hub, args, &space));
   const char *url = hf_hub_text(c, "%s/api/repos/create", hub.endpoint);
   json_t *body = json_object();
-  if (!url || !body) return json_decref(body), HF_ENOMEM;
-  hf_status st = hf_hub_put_names(c, body, repo_id);
+  hf_status st = url && body ? hf_hub_check_repo(c, repo_id) : HF_ENOMEM;
+  if (st == HF_OK) st = hf_hub_visibility(c, args, &seen);
+  if (st == HF_OK) st = hf_hub_put_names(c, body, repo_id);
   if (st == HF_OK) st = put_sdk(&hub, body, args, &seen);
-  if (st == HF_OK) st = put_space(&hub, body, args);
+  if (st == HF_OK) st = put_space(&hub, body, args, &space);
   if (st == HF_OK) st = put_more(c, body, args);
+  space_free(&space);
   if (st != HF_OK) return json_decref(body), st;
   TRY(post_create(&hub, url, body, &resp));
   TRY(created(&hub, args, url, &resp, &page, &id));
@@ -287,25 +307,28 @@ hf_status hf_hub_run_duplicate(hf_call *c, void *state, const hf_args *args, hf_
   struct hf_http_resp resp;
   const char *from = arg(args, "from_id"), *to = arg(args, "to_id"), *type = arg(args, "repo_type"), *seen, *page, *id,
              *owner = NULL;
+  struct space space;
   bool pending;
   (void)state;
   hf_hub_env_warn(c, out, args);
   TRY(begin(&hub, c, args, out));
-  TRY(hf_hub_check_repo(c, from));
-  if (to) TRY(hf_hub_check_repo(c, to));
-  if (!strcmp(type, "kernel")) return hf_hub_fail(c, HF_EINVAL, "ValueError", "Invalid repo type");
-  TRY(hf_hub_visibility(c, args, &seen));
+  TRY(read_space(&hub, args, &space));
   const char *name = to ? to : strrchr(from, '/') ? strrchr(from, '/') + 1 : from;
-  if (!strchr(name, '/')) {
-    TRY(whose(&hub, args, &owner));
-    name = hf_hub_text(c, "%s/%s", owner, name);
+  hf_status st = hf_hub_check_repo(c, from);
+  if (st == HF_OK && to) st = hf_hub_check_repo(c, to);
+  if (st == HF_OK && !strcmp(type, "kernel")) st = hf_hub_fail(c, HF_EINVAL, "ValueError", "Invalid repo type");
+  if (st == HF_OK) st = hf_hub_visibility(c, args, &seen);
+  if (st == HF_OK && !strchr(name, '/')) {
+    st = whose(&hub, args, &owner);
+    if (st == HF_OK) name = hf_hub_text(c, "%s/%s", owner, name);
   }
   const char *url = name ? hf_hub_text(c, "%s/api/%ss/%s/duplicate", hub.endpoint, type, from) : NULL;
   json_t *body = json_object();
-  hf_status st = url && body ? put(c, body, "repository", json_string(name)) : HF_ENOMEM;
+  if (st == HF_OK) st = url && body ? put(c, body, "repository", json_string(name)) : HF_ENOMEM;
   if (st == HF_OK && seen) st = put(c, body, "visibility", json_string(seen));
   if (st == HF_OK) st = put_more(c, body, args);
-  if (st == HF_OK) st = put_space(&hub, body, args);
+  if (st == HF_OK) st = put_space(&hub, body, args, &space);
+  space_free(&space);
   if (st != HF_OK) return json_decref(body), st;
   TRY(hf_hub_send_json(&hub, "POST", url, body, HF_HTTP_ANY_STATUS, &resp));
   if (!(given(args, "exist_ok") && resp.status == 409))

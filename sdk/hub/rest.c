@@ -350,9 +350,8 @@ struct listing {
 
 static hf_status list_item(void *arg, json_t *item) {
   struct listing *l = arg;
-  if (!l->left) return HF_PENDING;
-  if (l->left > 0) l->left--;
-  return hf_hub_record(l->out, l->call, HF_OUT_ITEM, json_incref(item));
+  TRY(hf_hub_record(l->out, l->call, HF_OUT_ITEM, json_incref(item)));
+  return l->left > 0 && !--l->left ? HF_PENDING : HF_OK; /* no page is asked for in vain */
 }
 
 /* Text with {name} replaced by arguments; an absent one is empty. */
@@ -477,7 +476,7 @@ hf_status hf_hub_run_row(hf_call *c, void *state, const struct hf_task *row, con
     const char *url = url_of(&hub, row, &row->routes[0], args);
     if (!url) return hf_host()->error(c) ? hf_host()->error(c)->code : HF_ENOMEM;
     if (!hf_host()->arg_int(args, "limit", &l.left)) l.left = -1;
-    TRY(hf_hub_pages(&hub, url, list_item, &l));
+    if (l.left) TRY(hf_hub_pages(&hub, url, list_item, &l));
     return hf_host()->record(out, HF_OUT_TABLE_END, "{}", 2);
   }
   TRY(hf_hub_row_send(&hub, row, args, &resp));

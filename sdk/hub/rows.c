@@ -17,6 +17,15 @@ bool hf_hub_given(const hf_args *args, const char *name) {
   return hf_host()->arg_int(args, name, &on) && on;
 }
 
+hf_status hf_hub_limit(hf_call *c, const hf_args *args, int64_t *limit) {
+  int64_t n;
+  if (!hf_host()->arg_int(args, "limit", &n)) return HF_OK;
+  *limit = n;
+  return n >= 0 ? HF_OK
+                : hf_hub_fail(c, HF_EINVAL, "ValueError",
+                              "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.");
+}
+
 /* The modules made by HF_HUB_ROWS: a runtime knows their rows as tasks only. */
 static const struct hf_tasks *const packs[] = {
     &hf_hub_tasks_card,   &hf_hub_tasks_collections, &hf_hub_tasks_discussions, &hf_hub_tasks_leaderboard,
@@ -223,19 +232,18 @@ struct pages {
 
 static hf_status page_item(void *arg, json_t *item) {
   struct pages *p = arg;
-  if (!p->left) return HF_PENDING;
-  if (p->left > 0) p->left--;
   if (p->row->flags & HF_ROW_COUNTED) json_object_set_new(item, "position", json_integer(p->at++));
-  return hf_hub_shown_item(p->call, p->out, p->row, item);
+  TRY(hf_hub_shown_item(p->call, p->out, p->row, item));
+  return p->left > 0 && !--p->left ? HF_PENDING : HF_OK; /* no page is asked for in vain */
 }
 
 static hf_status run_pages(struct hf_hub *hub, const struct hf_hub_row *row, const hf_args *args) {
   struct pages p = {.call = hub->call, .out = hub->out, .row = row, .left = -1};
   const char *url = hf_hub_url(hub, &row->task.routes[0], args);
   if (!url) return hf_host()->error(hub->call) ? hf_host()->error(hub->call)->code : HF_ENOMEM;
-  if (param_named(&row->task, "limit")) hf_host()->arg_int(args, "limit", &p.left);
+  if (param_named(&row->task, "limit")) TRY(hf_hub_limit(hub->call, args, &p.left));
   TRY(layout(hub->out, row));
-  TRY(hf_hub_pages(hub, url, page_item, &p));
+  if (p.left) TRY(hf_hub_pages(hub, url, page_item, &p));
   TRY(hf_host()->record(hub->out, HF_OUT_TABLE_END, "{}", 2));
   return hf_hub_shown_hints(hub->call, hub->out, row, args);
 }

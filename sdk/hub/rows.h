@@ -47,6 +47,8 @@ hf_status hf_hub_shown_hints(hf_call *, hf_out *, const struct hf_hub_row *, con
 const char *hf_hub_filled(hf_call *, const char *text, const hf_args *);
 const char *hf_hub_arg(const hf_args *, const char *name);
 bool hf_hub_given(const hf_args *, const char *name);
+/* --limit into *limit, which is left where it is not given; below 0 it is refused as the reference does. */
+hf_status hf_hub_limit(hf_call *, const hf_args *, int64_t *limit);
 /* "{hub}/api/<path>" with text as it is; NULL: error set. */
 const char *hf_hub_at(struct hf_hub *, const char *fmt, ...) HF_PRINTF(2, 3);
 /* An error in the command's own words, "Error: ..." and exit 1. */

@@ -37,13 +37,14 @@ static hf_status run_search(hf_call *c, void *state, const hf_args *args, hf_out
   size_t i;
   (void)state;
   TRY(hf_hub_row_begin(&hub, c, args, out));
-  hf_host()->arg_int(args, "limit", &limit);
+  TRY(hf_hub_limit(c, args, &limit));
   static const char *const repeated[] = {"filter", "sdk"};
   for (size_t r = 0; r < HF_COUNT(repeated); r++)
     for (uint32_t k = 0; k < hf_host()->arg_count(args, repeated[r]); k++)
       query = hf_hub_query(c, query, repeated[r], hf_host()->arg_str(args, repeated[r], k));
   if (hf_hub_given(args, "include_non_running")) query = hf_hub_query(c, query, "includeNonRunning", "true");
-  TRY(hf_hub_ask(&hub, "GET", query ? hf_hub_at(&hub, "spaces/semantic-search?%s", query) : NULL, NULL, &answer));
+  if (limit)
+    TRY(hf_hub_ask(&hub, "GET", query ? hf_hub_at(&hub, "spaces/semantic-search?%s", query) : NULL, NULL, &answer));
   hf_status st = HF_OK;
   json_array_foreach(answer, i, raw) {
     if ((int64_t)i >= limit || st != HF_OK) break;

@@ -1,10 +1,11 @@
-/* uri.c - hf:// addresses: hf://[TYPE/]NAMESPACE/NAME[@REVISION][/PATH], TYPE in the plural.
+/* uri.c - hf:// addresses: hf://[TYPE/]NAMESPACE/NAME[@REVISION][/PATH], TYPE in the plural; pages of the Hub as a browser shows them.
  * A revision ends at the next "/", except refs/pr/N and refs/convert/NAME, which are taken whole; "%2F" spells a slash.
  * Every refusal names the address and says what is expected. */
 #include "hub.h"
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #define HF_PROTOCOL "hf://"
 
@@ -119,12 +120,131 @@ static hf_status parse_bucket(hf_call *c, const char *uri, const char *at, struc
   return strchr(out->id, '@') ? refuse(c, uri, "Bucket URIs do not support a revision marker ('@').") : HF_OK;
 }
 
+/* ---- pages of the Hub ----------------------------------------------------------------------------------------------------- */
+
+static const char *const page_hosts[] = {"hf.co", "huggingface.co", "hub-ci.huggingface.co"};
+static const char *const repo_routes[] = {"blame", "blob", "raw", "resolve", "tree"};
+static const char *const bucket_routes[] = {"resolve", "tree"};
+
+struct part {
+  const char *at;
+  size_t len;
+};
+
+/* "https://user@host:80/..." -> "host" */
+static struct part host_of(const char *url) {
+  const char *mark = strstr(url, "://"), *at = mark ? mark + 3 : url;
+  size_t n = strcspn(at, "/?#");
+  for (size_t i = n; i; i--)
+    if (at[i - 1] == '@') {
+      at += i;
+      n -= i;
+      break;
+    }
+  return (struct part){at, at[0] == '[' ? n : strcspn(at, ":/?#")};
+}
+
+static bool is_page_host(hf_call *c, struct part host) {
+  const char *set = hf_hub_setting(c, "HF_ENDPOINT");
+  struct part own = host_of(set ? set : "");
+  for (size_t i = 0; i < HF_COUNT(page_hosts); i++)
+    if (strlen(page_hosts[i]) == host.len && !strncasecmp(page_hosts[i], host.at, host.len)) return true;
+  return own.len && own.len == host.len && !strncasecmp(own.at, host.at, host.len);
+}
+
+static bool looks_like_page(hf_call *c, const char *uri) {
+  if (!strncasecmp(uri, "http://", 7) || !strncasecmp(uri, "https://", 8)) return true;
+  return is_page_host(c, (struct part){uri, strcspn(uri, "/")});
+}
+
+/* The next name of a path; what is empty is passed over. */
+static struct part next_part(const char **at) {
+  while (**at == '/') ++*at;
+  struct part p = {*at, strcspn(*at, "/")};
+  *at += p.len;
+  return p;
+}
+
+static bool part_is(struct part p, const char *text) {
+  return strlen(text) == p.len && !strncmp(p.at, text, p.len);
+}
+
+/* The names that are left, decoded, with "/" between them; a slash that was spelt "%2F" stays spelt. */
+static const char *decoded(hf_call *c, const char *at) {
+  const char *out = "";
+  for (struct part p = next_part(&at); out && p.len; p = next_part(&at)) {
+    const char *name = unquote(c, p.at, p.len);
+    out = name ? hf_hub_text(c, "%s%s", out, *out ? "/" : "") : NULL;
+    for (const char *slash; out && (slash = strchr(name, '/')); name = slash + 1)
+      out = hf_hub_text(c, "%s%.*s%%2F", out, (int)(slash - name), name);
+    if (out) out = hf_hub_text(c, "%s%s", out, name);
+  }
+  return out;
+}
+
+/* A page as the text after "hf://". */
+static hf_status page_body(hf_call *c, const char *url, const char **body) {
+  struct part host = host_of(url);
+  if (!is_page_host(c, host))
+    return refuse(
+        c, url,
+        hf_hub_text(c, "Unrecognized host '%.*s'. Expected a Hugging Face URL (e.g. 'https://huggingface.co/...').",
+                    (int)host.len, host.at));
+  const char *path = host.at + host.len + strcspn(host.at + host.len, "/?#");
+  const char *at = hf_host()->intern(c, path, strcspn(path, "?#"));
+  if (!at) return HF_ENOMEM;
+  struct part first = next_part(&at), kind = {"", 0};
+  if (!first.len)
+    return refuse(c, url, hf_hub_text(c, "Missing repository or bucket identifier in URL '%.256s'.", url));
+  for (size_t i = 0; i < HF_COUNT(kinds); i++)
+    if (part_is(first, kinds[i].plural)) {
+      kind = first;
+      first = next_part(&at);
+      break;
+    }
+  struct part second = next_part(&at), route = next_part(&at);
+  if (!second.len)
+    return refuse(c, url,
+                  hf_hub_text(c,
+                              "Cannot parse URL '%.256s': expected a '<namespace>/<name>' repository or bucket. "
+                              "User/organization pages and single-segment URLs are not supported.",
+                              url));
+  bool bucket = part_is(kind, "buckets"), known = !route.len;
+  for (size_t i = 0; !known && i < (bucket ? HF_COUNT(bucket_routes) : HF_COUNT(repo_routes)); i++)
+    known = part_is(route, (bucket ? bucket_routes : repo_routes)[i]);
+  if (!known)
+    return refuse(c, url,
+                  bucket
+                      ? hf_hub_text(c, "Cannot parse bucket URL '%.256s': unsupported '/%.*s/' route.", url,
+                                    (int)route.len, route.at)
+                      : hf_hub_text(c,
+                                    "Cannot parse URL '%.256s': unsupported '/%.*s/' route. Only repository pages and "
+                                    "file/folder viewer routes (blob, resolve, raw, tree, ...) can be parsed.",
+                                    url, (int)route.len, route.at));
+  const char *rest = decoded(c, at);
+  *body = rest ? hf_hub_text(c, "%.*s%s%.*s/%.*s%s%s", (int)kind.len, kind.at, kind.len ? "/" : "", (int)first.len,
+                             first.at, (int)second.len, second.at,
+                             !*rest   ? ""
+                             : bucket ? "/"
+                                      : "@",
+                             rest)
+               : NULL;
+  return *body ? HF_OK : HF_ENOMEM;
+}
+
 hf_status hf_hub_parse_uri(hf_call *c, const char *uri, struct hf_hub_uri *out) {
   const char *at = uri;
   *out = (struct hf_hub_uri){.path = ""};
-  if (strncmp(uri, HF_PROTOCOL, 5)) return refuse(c, uri, "Must start with 'hf://'.");
-  if (!uri[5]) return refuse(c, uri, "Empty body after 'hf://'.");
-  at += 5;
+  if (!strncmp(uri, HF_PROTOCOL, 5))
+    at += 5;
+  else if (looks_like_page(c, uri))
+    TRY(page_body(c, uri, &at));
+  else
+    return refuse(
+        c, uri,
+        "Must start with 'hf://' or be a Hugging Face URL (e.g. 'https://huggingface.co/...'). Expected format: "
+        "hf://[<TYPE>/]<ID>[@<REVISION>][/<PATH>]");
+  if (!*at) return refuse(c, uri, "Empty body after 'hf://'.");
   TRY(take_type(c, uri, &at, &out->type));
   while (*at == '/') at++;
   size_t n = strlen(at);
@@ -136,5 +256,15 @@ hf_status hf_hub_parse_uri(hf_call *c, const char *uri, struct hf_hub_uri *out) 
   TRY(bucket ? parse_bucket(c, uri, at, out) : parse_repo(c, uri, at, out));
   if (*out->path == '/' || strstr(out->path, "//"))
     return refuse(c, uri, hf_hub_text(c, "Path must not contain empty segments (got '%.256s').", out->path));
+  return HF_OK;
+}
+
+hf_status hf_hub_try_uri(hf_call *c, const char *text, struct hf_hub_uri *out, bool *is) {
+  hf_status st = text ? hf_hub_parse_uri(c, text, out) : HF_OK;
+  *is = text && st == HF_OK;
+  if (*is) return HF_OK;
+  *out = (struct hf_hub_uri){.path = ""};
+  if (st == HF_OK || !hf_hub_error_is(hf_host()->error(c), "HfUriError")) return st;
+  hf_host()->clear(c);
   return HF_OK;
 }

@@ -8,92 +8,30 @@ commands joined by "&&", signed in, whose requests and token files are compared 
 folder with things to upload; there bodies, some headers and what is left in the folder are compared as well, without Xet.
 Each line starts in a folder of its own.
 """
-import argparse
 import difflib
 import json
-import os
 import pathlib
 import re
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "case"))
-from hub import Hub, clean_environment  # noqa: E402
+from clients import TINY, TOKEN, Clients, Hub, Pair, arguments, clean_environment, fill, no_commits, normal, split
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--bin", type=pathlib.Path, required=True, help="where hf and hf-devhub are")
-parser.add_argument("--reference", default=os.environ.get("HF_REFERENCE"))
-parser.add_argument("--lines", type=pathlib.Path, default=pathlib.Path(__file__).with_name("lines.txt"))
-parser.add_argument("--only", default="", help="only lines that contain this")
-parser.add_argument("--every", type=int, default=1, help="only every Nth line, starting where --seed says")
-parser.add_argument("--seed", type=int, default=int(os.environ.get("HF_TEST_SEED") or time.time()))
-parser.add_argument("--show", action="store_true", help="print what both wrote, equal or not")
-options = parser.parse_args()
-options.bin = options.bin.resolve()
-if not options.reference: # the one that the interop tests installed
-    options.reference = str(options.bin.parent / "reference/bin/hf")
-if not shutil.which(options.reference):
-    print("SKIPPED: no reference client (HF_REFERENCE or --reference names its hf)")
-    sys.exit(77)
-
-TINY = {"config.json": '{"model_type": "tiny"}\n', "README.md": "---\nlicense: mit\n---\n# Tiny\n", "sub/a.txt": "a\n",
-        "sub/deep/b.bin": {"text": "0123456789", "size": 20000}, "model.safetensors": {"text": "x", "repeat": 300000}}
-
-
-def fill(hub):
-    hub.add_files("me/tiny", TINY)
-    hub.add_files("me/data", {"README.md": "# Data\n", "data/train.csv": "a,b\n1,2\n"}, "--type", "dataset")
-    hub.add_files("me/app", {"README.md": "---\nsdk: static\n---\n", "app.py": "print(1)\n"}, "--type", "space")
-    hub.add_files("me/secret", {"config.json": "{}\n"}, "--private")
-    hub.add_files("me/gated", {"config.json": "{}\n"}, "--gated")
-
-
-def normal(text, where, url):
-    """What may differ: scratch folders, times of bars, request ids, help sentences, where a Python warning comes from."""
-    text = text.replace(str(where), "{where}")
-    if url:
-        text = text.replace(url, "{hub}")
-    text = re.sub(r"\(Request ID: [^)]*\)", "(Request ID)", text)
-    text = re.sub(r"(\n\nAvailable (?:options|commands) for '[^']*':\n)(?:  .*\n)+", r"\1  ...\n", text)
-    text = re.sub(r"\r([^\r\n]*?): +\d+(?:%\||it \[)[^\r\n]*", r"\r\1: ...", text)
-    text = re.sub(r"(\r[^\r\n]*)(?:\1)+", r"\1", text)
-    text = re.sub(r"^\S+\.py:\d+: UserWarning: (.*)\n(?:  .*\n)?", r"UserWarning: \1\n", text, flags=re.M)
-    text = re.sub(r"^Traceback \(most recent call last\):\n(?:.*\n)*", "Traceback\n", text, flags=re.M)
-    return text
+options = arguments("lines.txt")
+clients = Clients(options)
 
 
 def run(program, words, extra, url):
     where = pathlib.Path(tempfile.mkdtemp(prefix="hf-compare-"))
     (where / "work").mkdir()
     env = clean_environment(where, url or "http://127.0.0.1:9", **extra)
-    env.pop("COLUMNS")
-    done = subprocess.run([program, *words], cwd=where / "work", env=env, capture_output=True, timeout=120,
-                          stdin=subprocess.DEVNULL)
-    out, err = (normal(t.decode("utf-8", "replace"), where, url) for t in (done.stdout, done.stderr))
+    if "COLUMNS" not in extra:
+        env.pop("COLUMNS")
+    code, *texts = clients.run(program, words, where / "work", env)
+    out, err = (normal(text, where, url) for text in texts)
     shutil.rmtree(where, ignore_errors=True)
-    return done.returncode, out, err
-
-
-TOKEN = "hf_compare_token_0001"
-
-
-class Pair:
-    """Two hubs with the same content, one for each client; started when the first line needs them."""
-
-    def __init__(self):
-        more = ["--token", f"me:{TOKEN}", "--token", "ro:hf_compare_reader_1:read", "--token", "me:hf_compare_expired_1:expired",
-                "--token", "me:hf_compare_fine_1:repo=me/other", "--token", "me:hf_compare_limited:read", "--log-bodies", "1MiB"]
-        self.hubs = [Hub(options.bin, extra=more) for _ in range(2)]
-        for hub in self.hubs:
-            fill(hub)
-
-    def close(self):
-        for hub in self.hubs:
-            hub.close()
+    return code, out, err
 
 
 def things(folder):
@@ -161,22 +99,19 @@ def session(program, hub, line, send=False):
     if send:
         things(where / "work")
     for part in line.split(" && "):
-        words, extra = shlex.split(part), {"HF_TOKEN": TOKEN, **({"HF_HUB_DISABLE_XET": "1"} if send else {})}
-        while words and re.match(r"[A-Z_]+=", words[0]):
-            key, value = words.pop(0).split("=", 1)
-            extra[key] = value
+        words, extra = split(part)
+        extra = {"HF_TOKEN": TOKEN, **({"HF_HUB_DISABLE_XET": "1"} if send else {}), **extra}
         typed = extra.pop("STDIN", "").replace("\\n", "\n")
-        done = subprocess.run([program, *words], cwd=where / "work", env=clean_environment(where, hub.url, **extra), capture_output=True,
-                              timeout=120, input=typed.encode())
-        codes.append(done.returncode)
-        for texts, text in ((outs, done.stdout), (errs, done.stderr)):
-            texts.append(re.sub(r"\b[0-9a-f]{40}\b", "{commit}", normal(text.decode("utf-8", "replace"), where, hub.url)))
+        code, *texts = clients.run(program, words, where / "work", clean_environment(where, hub.url, **extra), typed)
+        codes.append(code)
+        for all_of, text in zip((outs, errs), texts):
+            all_of.append(no_commits(normal(text, where, hub.url)))
     files = {n: (oct(p.stat().st_mode & 0o777), p.read_text().replace(hub.url, "{hub}"))
              for n in ("token", "stored_tokens") if (p := where / "hf" / n).exists()}
     rows = [r for r in hub.log() if r["path"] != "/api/agent-harnesses"]
     asked = [f"{r['method']} {r['path']}" for r in rows]
     if send:
-        asked = re.sub(r"\b[0-9a-f]{40}\b", "{commit}", json.dumps([told(r) for r in rows])).replace(hub.url, "{hub}")
+        asked = no_commits(json.dumps([told(r) for r in rows])).replace(hub.url, "{hub}")
         asked = json.loads(asked)
         files.update(left=left(where / "work"))
     shutil.rmtree(where, ignore_errors=True)
@@ -184,8 +119,8 @@ def session(program, hub, line, send=False):
 
 
 def compare_pair(line, pair, send=False):
-    theirs = session(options.reference, pair.hubs[0], line, send)
-    ours = session(str(options.bin / "hf"), pair.hubs[1], line, send)
+    theirs = session(clients.theirs, pair.hubs[0], line, send)
+    ours = session(clients.ours, pair.hubs[1], line, send)
     if send:
         theirs, ours = without_bars(theirs), without_bars(ours)
     problems = [f"  {what}\n    reference {its!r}\n    ours      {mine!r}"
@@ -198,17 +133,11 @@ def compare_pair(line, pair, send=False):
     return bool(problems)
 
 
-def is_help(text):
-    return text.startswith("Usage: ") and "\nOptions:\n" in text
-
-
 def compare(line, words, extra, url):
-    theirs = run(options.reference, words, extra, url)
-    ours = run(str(options.bin / "hf"), words, extra, url)
+    theirs = run(clients.theirs, words, extra, url)
+    ours = run(clients.ours, words, extra, url)
     problems = []
     for what, mine, its in zip(("exit code", "stdout", "stderr"), ours, theirs):
-        if isinstance(mine, str) and is_help(mine) and is_help(its):
-            continue  # help is alike, not equal
         if what == "stdout" and ("version" in line or line.startswith("-v")):
             mine, its = (re.sub(r"\d+\.\d+\.\d+", "VERSION", t) for t in (mine, its))
         if mine != its or options.show:
@@ -227,7 +156,6 @@ def main():
         print("SKIPPED: the lines that need hf-devhub, which is not built")
     counts = [0, 0]
     try:
-        print(f"seed {options.seed}: every {options.every}. line")
         for number, text in enumerate(options.lines.read_text().splitlines()):
             if (number + options.seed) % options.every:
                 continue
@@ -236,18 +164,15 @@ def main():
                 continue
             counts[0] += 1
             if kind == "send":
-                own = Pair()
+                own = Pair(options)
                 counts[1] += compare_pair(line, own, True)
                 own.close()
                 continue
             if kind == "pair":
-                pair = pair or Pair()
+                pair = pair or Pair(options)
                 counts[1] += compare_pair(line, pair)
                 continue
-            words, extra = shlex.split(line), {}
-            while words and re.match(r"[A-Z_]+=", words[0]):
-                key, value = words.pop(0).split("=", 1)
-                extra[key] = value
+            words, extra = split(line)
             counts[1] += compare(line, words, extra, hub.url if kind == "hub" else None)
     finally:
         for each in (hub, pair):

@@ -72,6 +72,14 @@ START_TEST(addresses) {
       {"hf://me/m@a%2Fb/c", "model", "me/m", "a/b", "c"},
       {"hf://me/m/dir/file@1.txt", "model", "me/m", NULL, "dir/file@1.txt"},
       {"hf://buckets/me/b/x", "bucket", "me/b", NULL, "x"},
+      {"https://huggingface.co/me/m", "model", "me/m", NULL, ""},
+      {"HTTPS://user@HuggingFace.co:443/datasets/me/d/blob/v1/data/a%20b.csv?download=true#L1", "dataset", "me/d", "v1",
+       "data/a b.csv"},
+      {"http://hf.co/spaces/me/s/tree/a%2Fb//x/", "space", "me/s", "a/b", "x"},
+      {"hub-ci.huggingface.co/models/me/m/resolve/refs/pr/1/x%23.bin", "model", "me/m", "refs/pr/1", "x#.bin"},
+      {"hf.co/me/m/raw/main/%2fx", "model", "me/m", "main", "%2Fx"},
+      {"https://huggingface.co/kernels/me/k/tree", "kernel", "me/k", NULL, ""},
+      {"https://huggingface.co/buckets/me/b/tree/x/y", "bucket", "me/b", NULL, "x/y"},
   };
   for (size_t i = 0; i < HF_COUNT(rows); i++) {
     struct hf_hub_uri u;
@@ -89,6 +97,27 @@ START_TEST(addresses) {
       {"hf://me/m@", "hf://me/m@. Empty revision after '@'."},
       {"hf://me/m//x", "hf://me/m//x. Path must not contain empty segments (got '/x')."},
       {"hf://buckets/me/b@v", "hf://buckets/me/b@v. Bucket URIs do not support a revision marker ('@')."},
+      {"file://x/y",
+       "file://x/y. Must start with 'hf://' or be a Hugging Face URL (e.g. 'https://huggingface.co/...'). "
+       "Expected format: hf://[<TYPE>/]<ID>[@<REVISION>][/<PATH>]"},
+      {"huggingface.company/me/m",
+       "huggingface.company/me/m. Must start with 'hf://' or be a Hugging Face URL (e.g. "
+       "'https://huggingface.co/...'). "
+       "Expected format: hf://[<TYPE>/]<ID>[@<REVISION>][/<PATH>]"},
+      {"https://huggingface.co@evil.example/me/m",
+       "https://***@evil.example/me/m. Unrecognized host 'evil.example'. Expected a Hugging Face URL (e.g. "
+       "'https://huggingface.co/...')."},
+      {"https://hf.co", "https://hf.co. Missing repository or bucket identifier in URL 'https://hf.co'."},
+      {"https://hf.co/me",
+       "https://hf.co/me. Cannot parse URL 'https://hf.co/me': expected a '<namespace>/<name>' "
+       "repository or bucket. User/organization pages and single-segment URLs are not supported."},
+      {"https://hf.co/me/m/discussions/1",
+       "https://hf.co/me/m/discussions/1. Cannot parse URL 'https://hf.co/me/m/discussions/1': unsupported "
+       "'/discussions/' route. Only repository pages and file/folder viewer routes (blob, resolve, raw, tree, ...) can "
+       "be parsed."},
+      {"https://hf.co/buckets/me/b/blob/x",
+       "https://hf.co/buckets/me/b/blob/x. Cannot parse bucket URL "
+       "'https://hf.co/buckets/me/b/blob/x': unsupported '/blob/' route."},
       {"hf://a--b/m", "hf://a--b/m. Cannot have -- or .. in repo_id: 'a--b/m'."},
   };
   for (size_t i = 0; i < HF_COUNT(bad); i++) {
