@@ -155,7 +155,7 @@ class Program(unittest.TestCase):
 
     def test_command_of_the_reference_that_is_not_here(self):
         for words, name in ((["jobs", "uv", "run", "x.py"], "jobs uv run"), (["sandbox"], "sandbox"),
-                            (["models", "card", "x"], "models card")):
+                            (["spaces", "ssh", "x"], "spaces ssh")):
             done = self.hf(*words)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn(f"`hf {name}`", done.stderr)
