@@ -151,6 +151,14 @@ class Program(unittest.TestCase):
         self.assertIn(b"Warning: `--token <value>`", err)
         self.assertNotIn(b"secretsecret", err)
 
+    def test_token_that_cannot_be_sent(self):
+        for words, more in ((["auth", "whoami"], {"HF_TOKEN": "hf_s\u00e9cret"}), (["auth", "login", "--token", "hf_s\u00e9cret"], {})):
+            done = self.hf(*words, env=more)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("characters that are not ASCII", done.stderr)
+            self.assertNotIn("cret", done.stderr)
+            self.assertFalse((self.home / "hf/stored_tokens").exists())
+
     # ---- commands that are elsewhere ----
 
     def test_command_of_the_reference_that_is_not_here(self):
