@@ -12,7 +12,8 @@ static hf_store *store;
 static struct hf_fetch_file files[FILES_MOST];
 static uint8_t *bodies[FILES_MOST];
 static char etags[FILES_MOST][65], paths[FILES_MOST][32];
-static uint32_t count, ended[FILES_MOST], ended_early, resolved, refreshed;
+static uint32_t count, ended[FILES_MOST], ended_early;
+static _Atomic uint32_t resolved, refreshed; /* by workers, at once */
 static hf_status ends[FILES_MOST], done_answers;
 static struct hf_fetch fetch;
 
@@ -20,7 +21,8 @@ static void start(void) {
   fake_start();
   memset(files, 0, sizeof files);
   memset(ended, 0, sizeof ended);
-  count = ended_early = resolved = refreshed = 0;
+  count = ended_early = 0;
+  resolved = refreshed = 0;
   done_answers = HF_OK;
   store = fake_store("fake:");
 }

@@ -377,7 +377,8 @@ END_TEST
 
 static struct hf_send_file files[FILES];
 static const char *etags[FILES][3];
-static uint32_t ended[FILES], refreshed, parts_told;
+static uint32_t ended[FILES];
+static _Atomic uint32_t refreshed, parts_told;
 static hf_status ends[FILES], refresh_answers;
 static char body[5000];
 
