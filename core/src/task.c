@@ -391,7 +391,7 @@ hf_status hf_args_read(hf_call *c, const struct hf_task *t, const char *json, hf
 
 hf_status hf_record(hf_out *o, uint32_t what, const char *json, size_t len) {
   if (!o || !o->record) return HF_OK;
-  if (what < HF_OUT_ITEM || what > HF_OUT_BYTES || !json) return HF_EABI;
+  if (what < HF_OUT_ITEM || what > HF_OUT_NOTE || !json) return HF_EABI;
   return o->record(o->arg, what, json, len == SIZE_MAX ? strlen(json) : len) ? HF_ECANCELED : HF_OK;
 }
 

@@ -229,6 +229,9 @@ static void render(struct cli_out *out, uint32_t what, json_t *value) {
       break;
     case HF_OUT_HINT: cli_out_hint(out, text); break;
     case HF_OUT_WARNING: cli_out_warning(out, text); break;
+    case HF_OUT_NOTE:
+      if (out->mode != CLI_QUIET) cli_out_line(out, GRAY, "", text);
+      break;
     case HF_OUT_LOG: cli_out_line(out, NULL, "", text); break;
     default: return;
   }
@@ -244,7 +247,7 @@ int32_t cli_out_record(void *arg, uint32_t what, const char *json, size_t len) {
     flush(out);
     return out->write_errno;
   }
-  if (what < HF_OUT_ITEM || what > HF_OUT_BYTES) return 0; /* a newer kind: not for this program */
+  if (what < HF_OUT_ITEM || what > HF_OUT_NOTE) return 0; /* a newer kind: not for this program */
   json_error_t why;
   json_t *value = json_loadb(json, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
   if (!value || (want_object(what) ? !json_is_object(value) : !json_is_string(value))) {

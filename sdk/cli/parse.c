@@ -179,7 +179,7 @@ static void take_declared_format(struct parse *p, struct cli_parsed *out) {
   const char *chosen = NULL;
   for (size_t i = 0; i < p->given_count && p->exit_code < 0; i++) {
     struct hf_param param = cli_param(p->task, p->given[i].param);
-    bool json = !strcmp(param.name, "json"), quiet = !strcmp(param.name, "quiet");
+    bool json = !strcmp(param.name, "json") || !strcmp(param.name, "json_output"), quiet = !strcmp(param.name, "quiet");
     if (!json && !quiet && strcmp(param.name, "format")) continue;
     const char *flag = json ? "--json" : quiet ? "-q" : "--format";
     if (chosen && strcmp(chosen, flag)) {

@@ -123,7 +123,7 @@ static int report(struct command *c, const struct hf_task *task, const char *pat
   }
   if (e->cls && !strcmp(e->cls, "Exit")) { /* said as it is: there is no traceback to hint at */
     settle(c);
-    cli_out_error(c->out, text);
+    if (*text) cli_out_error(c->out, text);
     return hf_hub_exit_code(e);
   }
   if (hf_hub_exit_code(e) == CLI_USAGE) return cli_usage_error(task, path, "%s", text);

@@ -139,5 +139,6 @@ size_t hf_hub_error_text(const struct hf_error *e, char *text, size_t size) {
 
 int hf_hub_exit_code(const struct hf_error *e) {
   if (!e || !e->cls) return 1;
+  if (!strcmp(e->cls, "Exit") && e->sys_errno) return e->sys_errno & 255; /* that of a program, or a status */
   return !strcmp(e->cls, "UsageError") || (!strcmp(e->cls, "Exit") && e->code == HF_EINVAL) ? 2 : 1;
 }

@@ -32,7 +32,7 @@ struct hf_hub {
 extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_tasks_info, hf_hub_tasks_plugin,
     hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_commit, hf_hub_tasks_cp,
     hf_hub_tasks_inference, hf_hub_tasks_lfs, hf_hub_tasks_upload;
-extern const struct hf_tasks hf_hub_tasks_cache, hf_hub_tasks_card;
+extern const struct hf_tasks hf_hub_tasks_cache, hf_hub_tasks_card, hf_hub_tasks_jobs;
 extern const struct hf_tasks hf_hub_tasks_collections, hf_hub_tasks_discussions, hf_hub_tasks_leaderboard,
     hf_hub_tasks_papers, hf_hub_tasks_spaces, hf_hub_tasks_webhooks;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
@@ -237,7 +237,7 @@ struct hf_hub_want {
   struct hf_hub_patterns patterns;
   uint32_t width;
   bool force, dry_run, local_only;
-  hf_out *pipe; /* one file: its bytes go there, and nothing is kept; NULL: into a store */
+  hf_out *pipe;         /* one file: its bytes go there, and nothing is kept; NULL: into a store */
   struct hf_range only; /* one file: nothing but these bytes of it; len 0: all */
 };
 struct hf_hub_plan { /* one file of a dry run */

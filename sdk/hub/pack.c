@@ -25,6 +25,7 @@ static const struct hf_module *const modules[] = {
     &hf_hub_tasks_download.m,
     &hf_hub_tasks_inference.m,
     &hf_hub_tasks_info.m,
+    &hf_hub_tasks_jobs.m,
     &hf_hub_tasks_leaderboard.m,
     &hf_hub_tasks_lfs.m,
     &hf_hub_tasks_papers.m,

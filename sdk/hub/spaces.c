@@ -92,7 +92,7 @@ hf_status hf_hub_show_hardware(hf_call *c, hf_out *out, const json_t *list, bool
     if (!item) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
     if (storage)
       json_object_set_new(item, "storage", disk ? json_incref((json_t *)(uintptr_t)disk) : json_string("N/A"));
-    json_object_set_new(item, "accelerator", with ? json_string(with) : json_null());
+    json_object_set_new(item, "accelerator", with ? json_string(with) : storage ? json_string("") : json_null());
     json_object_set_new(item, "cost/min", json_string(cost(c, each, "min")));
     json_object_set_new(item, "cost/hour", json_string(cost(c, each, "hour")));
     TRY(hf_hub_record(out, c, HF_OUT_ITEM, item));

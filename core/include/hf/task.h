@@ -76,7 +76,8 @@ enum {
   HF_OUT_LOG = 9,    /* a JSON string, an INFO line on stderr in every mode */
   HF_OUT_RAW = 10,   /* a JSON string: printed as is in every mode */
   HF_OUT_TABLE_END = 11, /* {}: the table is complete; without items it says "No results found." */
-  HF_OUT_BYTES = 12  /* not JSON: bytes for stdout, every mode */
+  HF_OUT_BYTES = 12, /* not JSON: bytes for stdout, every mode */
+  HF_OUT_NOTE = 13   /* a JSON string: said on the side, stderr, not in quiet mode; since 1.1 */
 };
 
 struct hf_tasks {
