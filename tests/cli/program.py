@@ -163,7 +163,7 @@ class Program(unittest.TestCase):
 
     def test_command_of_the_reference_that_is_not_here(self):
         for words, name in ((["jobs", "uv", "run", "x.py"], "jobs uv run"), (["sandbox"], "sandbox"),
-                            (["spaces", "ssh", "x"], "spaces ssh")):
+                            (["datasets", "sql", "x"], "datasets sql")):
             done = self.hf(*words)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn(f"`hf {name}`", done.stderr)
@@ -173,14 +173,14 @@ class Program(unittest.TestCase):
         program.write_text('#!/bin/sh\nprintf "%s\\n" "fallback=$HF_FALLBACK" "$@"; exit 7\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         env = {"HF_FALLBACK": str(program)}
-        done = self.hf("jobs", "run", "--flavor", "a b", "--", "--json", env=env)
-        self.expect(done, 7, "fallback=\njobs\nrun\n--flavor\na b\n--\n--json\n", "")
+        done = self.hf("sandbox", "exec", "--flavor", "a b", "--", "--json", env=env)
+        self.expect(done, 7, "fallback=\nsandbox\nexec\n--flavor\na b\n--\n--json\n", "")
         self.assertEqual(self.hf("jbos", env=env).returncode, 2)
         self.assertIn("✓", self.hf("version", env=env).stdout)
-        self.assertEqual(self.hf("jobs", "run", "x", env={"HF_FALLBACK": str(self.home / "none")}).returncode, 2)
+        self.assertEqual(self.hf("sandbox", "create", "x", env={"HF_FALLBACK": str(self.home / "none")}).returncode, 2)
 
     def test_fallback_to_itself_ends(self):
-        self.assertEqual(self.hf("jobs", "run", "x", env={"HF_FALLBACK": HF}).returncode, 2)
+        self.assertEqual(self.hf("sandbox", "create", "x", env={"HF_FALLBACK": HF}).returncode, 2)
 
     # ---- pages and scripts ----
 
