@@ -11,14 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { INLINE_MAX = 32 * 1024, CHUNK = 256 * 1024 };
+enum { INLINE_MAX = 32 * 1024, CHUNK = 256 * 1024, START_EACH = 8 << 20 };
 static const uint64_t oid_max = 1u << 30; /* no git object id for larger contents: those are LFS files anyway */
 
 static const uint64_t object_oid_max = 16u << 20; /* what comes by LFS is hardly ever kept as a plain file */
 
 struct blob_put {
   struct store *store;
-  uint64_t size, written, place;
+  uint64_t size, written, started, place; /* started: the disk has been told of it */
   char *buffer, *temporary;
   int fd;
   bool failed, kept;
@@ -94,6 +94,10 @@ bool dh_blob_data(struct blob_put *p, const void *data, size_t size) {
     from += n;
     size -= (size_t)n;
     p->written += (uint64_t)n;
+  }
+  if (p->fd >= 0 && p->written - p->started >= START_EACH) { /* so that the end of a large one is soon on the disk */
+    (void)sync_file_range(fd, (off_t)p->started, (off_t)(p->written - p->started), SYNC_FILE_RANGE_WRITE);
+    p->started = p->written;
   }
   return true;
 }

@@ -95,7 +95,7 @@ _Static_assert(offsetof(struct work, h) == 1024 && offsetof(struct work, mask) =
                    offsetof(struct work, len) == 1552 && offsetof(struct work, rows) == 1568,
                "the text below counts on it");
 
-/* One lane's words of the block at off go to their places; memory is asked for what the lane after next reads. */
+/* One lane's words of the block at off go to their places; memory is asked for what the lanes after next read. */
 #define MOVE(i)                                          \
   "mov 8*" #i "(%[p],%[off]), %[t]\n\tmov %k[t], 64*" #i \
   "(%[to])\n\t"                                          \
@@ -114,13 +114,14 @@ _Static_assert(offsetof(struct work, h) == 1024 && offsetof(struct work, mask) =
   "vpor %%ymm8, %%ymm" #to ", %%ymm" #to "\n\t"
 #define FIRST_C(d)   "vpaddd " AT_C0 "(%[w]), %%ymm" #d ", %%ymm8\n\t"
 #define FIRST_C_KEEP "vmovdqa %%ymm8, " AT_C0 "(%[w])\n\t"
-#define HALF(x0, x1, x2, x3, b0, b1, b2, b3, sum0, c0, sum1, c1, sum2, c2, sum3, c3, d0, d1, d2, d3, mask, r, l) \
-  MESSAGE(x0, 0)                                                                                                 \
-  MESSAGE(x1, 1)                                                                                                 \
-  MESSAGE(x2, 2) MESSAGE(x3, 3) OP("vpaddd", b0, 0) OP("vpaddd", b1, 1) OP("vpaddd", b2, 2) OP("vpaddd", b3, 3)  \
-      OP("vpxor", 0, d0) OP("vpxor", 1, d1) OP("vpxor", 2, d2) OP("vpxor", 3, d3) TURN(mask, d0) TURN(mask, d1)  \
-          TURN(mask, d2) TURN(mask, d3) sum0 sum1 sum2 sum3 OP("vpxor", c0, b0) OP("vpxor", c1, b1)              \
-              OP("vpxor", c2, b2) OP("vpxor", c3, b3) FIRST_C_KEEP                                               \
+#define HALF(x0, x1, x2, x3, b0, b1, b2, b3, sum0, c0, sum1, c1, sum2, c2, sum3, c3, d0, d1, d2, d3, mask, r, l)    \
+  MESSAGE(x0, 0)                                                                                                    \
+  MESSAGE(x1, 1)                                                                                                    \
+  MESSAGE(x2, 2)                                                                                                    \
+  MESSAGE(x3, 3) OP("vpaddd", b0, 0) OP("vpaddd", b1, 1) OP("vpaddd", b2, 2) OP("vpaddd", b3, 3) OP("vpxor", 0, d0) \
+      OP("vpxor", 1, d1) OP("vpxor", 2, d2) OP("vpxor", 3, d3) TURN(mask, d0) TURN(mask, d1) TURN(mask, d2)         \
+          TURN(mask, d3) sum0 sum1 sum2 sum3 OP("vpxor", c0, b0) OP("vpxor", c1, b1) OP("vpxor", c2, b2)            \
+              OP("vpxor", c3, b3) FIRST_C_KEEP                                                                      \
               SHIFT(r, l, b0) SHIFT(r, l, b1) SHIFT(r, l, b2) SHIFT(r, l, b3)
 #define COLUMNS(x0, x1, x2, x3, mask, r, l)                                                          \
   HALF(x0, x1, x2, x3, 4, 5, 6, 7, FIRST_C(12), 8, OP("vpaddd", 13, 9), 9, OP("vpaddd", 14, 10), 10, \

@@ -1,5 +1,6 @@
-/* blake3_avx512.c - BLAKE3 for 16 lanes with AVX-512 (F, VL).
- * Rotations are one instruction; a block of every lane is transposed in three passes.
+/* blake3_avx512.c - BLAKE3 for 16 lanes with AVX-512 (F, VL), and for whole blocks in 32: two states fill the registers, and while
+ * one waits for its rotations the other works. Messages are operands in memory; plain moves, which need none of what is busy, lay
+ * out the words of the next block meanwhile. Rotations are one instruction.
  * Compiled for any x86-64; used where the processor says so. */
 #include "blake3.h"
 #include "cpu.h"
@@ -91,35 +92,40 @@ _Static_assert(offsetof(struct work, h) == 4096 && offsetof(struct work, iv) == 
 #define HALF_G(s, x, a, b, c, d, n, r)                                                                               \
   "vpaddd 64*" #s "+128*" #x "(%[m]), %%zmm" #a ", %%zmm" #a "\n\t" OP("vpaddd", b, a) OP("vpxord", a, d) TURN(n, d) \
       OP("vpaddd", d, c) OP("vpxord", c, b) TURN(r, b)
-#define COLUMNS(x0, x1, x2, x3, n, r)                                                                     \
-  HALF_G(0, x0, 0, 4, 8, 12, n, r)                                                                        \
-  HALF_G(0, x1, 1, 5, 9, 13, n, r)                                                                        \
-  HALF_G(0, x2, 2, 6, 10, 14, n, r) HALF_G(0, x3, 3, 7, 11, 15, n, r) HALF_G(1, x0, 16, 20, 24, 28, n, r) \
-      HALF_G(1, x1, 17, 21, 25, 29, n, r) HALF_G(1, x2, 18, 22, 26, 30, n, r) HALF_G(1, x3, 19, 23, 27, 31, n, r) ROW
-#define DIAGONALS(x0, x1, x2, x3, n, r)                                                                 \
-  HALF_G(0, x0, 0, 5, 10, 15, n, r)                                                                     \
-  HALF_G(0, x1, 1, 6, 11, 12, n, r)                                                                     \
-  HALF_G(0, x2, 2, 7, 8, 13, n, r) HALF_G(0, x3, 3, 4, 9, 14, n, r) HALF_G(1, x0, 16, 21, 26, 31, n, r) \
-      HALF_G(1, x1, 17, 22, 27, 28, n, r) HALF_G(1, x2, 18, 23, 24, 29, n, r) HALF_G(1, x3, 19, 20, 25, 30, n, r) ROW
+#define COLUMNS(x0, x1, x2, x3, n, r)                                                                       \
+  HALF_G(0, x0, 0, 4, 8, 12, n, r)                                                                          \
+  HALF_G(0, x1, 1, 5, 9, 13, n, r)                                                                          \
+  HALF_G(0, x2, 2, 6, 10, 14, n, r)                                                                         \
+  HALF_G(0, x3, 3, 7, 11, 15, n, r) HALF_G(1, x0, 16, 20, 24, 28, n, r) HALF_G(1, x1, 17, 21, 25, 29, n, r) \
+      HALF_G(1, x2, 18, 22, 26, 30, n, r) HALF_G(1, x3, 19, 23, 27, 31, n, r) ROW
+#define DIAGONALS(x0, x1, x2, x3, n, r)                                                                    \
+  HALF_G(0, x0, 0, 5, 10, 15, n, r)                                                                        \
+  HALF_G(0, x1, 1, 6, 11, 12, n, r)                                                                        \
+  HALF_G(0, x2, 2, 7, 8, 13, n, r)                                                                         \
+  HALF_G(0, x3, 3, 4, 9, 14, n, r) HALF_G(1, x0, 16, 21, 26, 31, n, r) HALF_G(1, x1, 17, 22, 27, 28, n, r) \
+      HALF_G(1, x2, 18, 23, 24, 29, n, r) HALF_G(1, x3, 19, 20, 25, 30, n, r) ROW
 #define ROUND(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \
   COLUMNS(i0, i2, i4, i6, 16, 12)                                              \
   COLUMNS(i1, i3, i5, i7, 8, 7) DIAGONALS(i8, ia, ic, ie, 16, 12) DIAGONALS(i9, ib, id, if_, 8, 7)
 
 /* ---- what lies between the rounds of two blocks ---- */
 #define LOAD(at, to) "vmovdqa64 " at "(%[w]), %%zmm" #to "\n\t"
-#define REST(s, a, b, c, d, e, f, g, h)                                                                       \
-  LOAD(AT_IV, a)                                                                                              \
-  LOAD(AT_IV "+64", b)                                                                                        \
-  LOAD(AT_IV "+128", c) LOAD(AT_IV "+192", d) LOAD(AT_COUNTER "+64*" #s, e) LOAD(AT_COUNTER "+128+64*" #s, f) \
+#define REST(s, a, b, c, d, e, f, g, h)                                                 \
+  LOAD(AT_IV, a)                                                                        \
+  LOAD(AT_IV "+64", b)                                                                  \
+  LOAD(AT_IV "+128", c)                                                                 \
+  LOAD(AT_IV "+192", d) LOAD(AT_COUNTER "+64*" #s, e) LOAD(AT_COUNTER "+128+64*" #s, f) \
       LOAD(AT_LEN, g) "vmovdqa64 64*" #s "(%[flags]), %%zmm" #h "\n\t"
-#define H(DO)                                                                                                \
-  DO(0, 0)                                                                                                   \
-  DO(2, 1)                                                                                                   \
-  DO(4, 2) DO(6, 3) DO(8, 4) DO(10, 5) DO(12, 6) DO(14, 7) DO(1, 16) DO(3, 17) DO(5, 18) DO(7, 19) DO(9, 20) \
-      DO(11, 21) DO(13, 22) DO(15, 23)
+#define H(DO)                                                                                                  \
+  DO(0, 0)                                                                                                     \
+  DO(2, 1)                                                                                                     \
+  DO(4, 2)                                                                                                     \
+  DO(6, 3) DO(8, 4) DO(10, 5) DO(12, 6) DO(14, 7) DO(1, 16) DO(3, 17) DO(5, 18) DO(7, 19) DO(9, 20) DO(11, 21) \
+      DO(13, 22) DO(15, 23)
 #define LOAD_H(i, z) LOAD(AT_H "+64*" #i, z)
 #define KEEP_H(i, z) "vmovdqa64 %%zmm" #z ", " AT_H "+64*" #i "(%[w])\n\t"
 
+/* n blocks of every lane; ahead: from a row to what memory is asked for. The first block's words lie in m[0]. */
 TARGET static void blocks(struct work *w, uint64_t n, uint64_t ahead) {
   const void *row, *to, *p, *flags = n == 1 ? w->flags[2] : w->flags[0];
   uint64_t off = 0, t;
