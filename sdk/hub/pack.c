@@ -34,6 +34,7 @@ static const struct hf_module *const modules[] = {
     &hf_hub_tasks_repos_access.m,
     &hf_hub_tasks_repos_admin.m,
     &hf_hub_tasks_spaces.m,
+    &hf_hub_tasks_spaces_live.m,
     &hf_hub_tasks_upload.m,
     &hf_hub_tasks_webhooks.m,
     &hf_hub_pipe_store.m,
