@@ -90,10 +90,8 @@ static bool visibility_read(struct request *r, const json_t *body, bool *private
 }
 
 static bool file_add(struct request *r, json_t *files, const char *path, const struct text *content) {
-  struct blob_batch *batch = dh_batch_begin(r->server->store);
   char sha256[65];
-  bool ok = batch && !content->failed && dh_batch_add(batch, content->data, content->size, sha256) == STORE_OK;
-  if (dh_batch_end(batch) != STORE_OK) ok = false;
+  bool ok = !content->failed && dh_blob_store(r->server->store, content->data, content->size, sha256) == STORE_OK;
   if (ok) json_array_append_new(files, json_pack("{s:s, s:s}", "path", path, "sha256", sha256));
   return ok;
 }

@@ -29,34 +29,3 @@ json_t *dh_body_form(struct request *r) {
   }
   return form;
 }
-
-/* The value of a digit plus one; 0 for what is none. */
-static const unsigned char digits[256] = {
-    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
-    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  63, 0,  0,  0,  64, 53, 54, 55, 56,
-    57, 58, 59, 60, 61, 62, 0,  0,  0,  0,  0,  0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
-    14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,  0,  0,  0,  0,  0,  27, 28, 29, 30, 31, 32, 33,
-    34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 0,  0,  0,  0,  0};
-
-bool dh_base64_decode(const char *text, size_t size, char *out, size_t *out_size) {
-  const unsigned char *from = (const unsigned char *)text;
-  size_t padding = 0, n = 0;
-  while (padding < 2 && size && text[size - 1] == '=') size--, padding++;
-  if ((size + padding) % 4) return false;
-  for (; size >= 4; size -= 4, from += 4, n += 3) {
-    unsigned a = digits[from[0]], b = digits[from[1]], c = digits[from[2]], d = digits[from[3]];
-    if (!a || !b || !c || !d) return false;
-    unsigned word = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
-    out[n] = (char)(word >> 16);
-    out[n + 1] = (char)(word >> 8);
-    out[n + 2] = (char)word;
-  }
-  unsigned word = 0;
-  for (size_t k = 0; k < size; k++) {
-    if (!digits[from[k]]) return false;
-    word |= (unsigned)(digits[from[k]] - 1) << (18 - 6 * k);
-  }
-  for (size_t k = 0; k + 1 < size; k++) out[n++] = (char)(word >> (16 - 8 * k));
-  *out_size = n;
-  return true;
-}

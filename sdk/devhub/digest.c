@@ -9,17 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool restart(void **context, const EVP_MD *kind) {
+  if (*context) return EVP_DigestInit_ex(*context, NULL, NULL) == 1;
+  *context = EVP_MD_CTX_new();
+  return *context && EVP_DigestInit_ex(*context, kind, NULL) == 1;
+}
+
+void dh_digest_again(struct digest *d, const char *git_kind, uint64_t size) {
+  char head[64];
+  if (!restart(&d->sha256, EVP_sha256())) d->failed = true;
+  if (!git_kind) return;
+  int n = snprintf(head, sizeof head, "%s %llu", git_kind, (unsigned long long)size);
+  if (!restart(&d->sha1, EVP_sha1()) || EVP_DigestUpdate(d->sha1, head, (size_t)n + 1) != 1) d->failed = true;
+}
+
 void dh_digest_begin(struct digest *d, const char *git_kind, uint64_t size) {
   *d = (struct digest){0};
-  d->sha256 = EVP_MD_CTX_new();
-  if (!d->sha256 || EVP_DigestInit_ex(d->sha256, EVP_sha256(), NULL) != 1) d->failed = true;
-  if (!git_kind) return;
-  char head[64];
-  int n = snprintf(head, sizeof head, "%s %llu", git_kind, (unsigned long long)size);
-  d->sha1 = EVP_MD_CTX_new();
-  if (!d->sha1 || EVP_DigestInit_ex(d->sha1, EVP_sha1(), NULL) != 1 ||
-      EVP_DigestUpdate(d->sha1, head, (size_t)n + 1) != 1)
-    d->failed = true;
+  dh_digest_again(d, git_kind, size);
 }
 
 void dh_digest_add(struct digest *d, const void *data, size_t size) {
@@ -28,7 +34,7 @@ void dh_digest_add(struct digest *d, const void *data, size_t size) {
   if (d->sha1 && EVP_DigestUpdate(d->sha1, data, size) != 1) d->failed = true;
 }
 
-bool dh_digest_end(struct digest *d, char sha256[65], char oid[41]) {
+bool dh_digest_take(struct digest *d, char sha256[65], char oid[41]) {
   unsigned char hash[EVP_MAX_MD_SIZE];
   sha256[0] = oid[0] = 0;
   if (!d->failed && EVP_DigestFinal_ex(d->sha256, hash, NULL) != 1) d->failed = true;
@@ -37,10 +43,15 @@ bool dh_digest_end(struct digest *d, char sha256[65], char oid[41]) {
     if (EVP_DigestFinal_ex(d->sha1, hash, NULL) != 1) d->failed = true;
     if (!d->failed) dh_hex(oid, hash, 20);
   }
+  return !d->failed;
+}
+
+bool dh_digest_end(struct digest *d, char sha256[65], char oid[41]) {
+  bool ok = dh_digest_take(d, sha256, oid);
   EVP_MD_CTX_free(d->sha256);
   EVP_MD_CTX_free(d->sha1);
   d->sha256 = d->sha1 = NULL;
-  return !d->failed;
+  return ok;
 }
 
 bool dh_git_oid(const char *kind, const void *data, size_t size, char oid[41]) {

@@ -15,6 +15,9 @@ struct digest {
 void dh_digest_begin(struct digest *d, const char *git_kind, uint64_t size); /* git_kind NULL: SHA-256 only */
 void dh_digest_add(struct digest *d, const void *data, size_t size);
 bool dh_digest_end(struct digest *d, char sha256[65], char oid[41]); /* oid empty if it was not wanted */
+/* The same contexts for one content after the other: `again` begins, `take` answers and keeps them for the next. */
+void dh_digest_again(struct digest *d, const char *git_kind, uint64_t size);
+bool dh_digest_take(struct digest *d, char sha256[65], char oid[41]);
 bool dh_git_oid(const char *kind, const void *data, size_t size, char oid[41]);
 bool dh_sha256(const void *data, size_t size, char sha256[65]);
 bool dh_hmac(const void *key, size_t key_size, const char *message, char hex[65]);

@@ -65,7 +65,7 @@ static void facet_tags(json_t *tags, const json_t *card, const struct facet *row
 static char *blob_head(struct store *s, const struct blob *b, size_t size) {
   char *out = NULL;
   if ((uint64_t)b->size < size) return NULL;
-  if (b->kind != BLOB_STORED) {
+  if (b->kind != BLOB_STORED && b->kind != BLOB_PACKED) {
     if (dh_blob_text(s, b, (size_t)INT32_MAX, &out) != STORE_OK) out = NULL;
     return out;
   }

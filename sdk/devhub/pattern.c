@@ -9,9 +9,21 @@
 
 enum { LINE_ROOM = 2048, BUDGET = 20000 };
 
+/* Most patterns are "*.ext", and need no more than a look at the end. */
+static bool is_ending(const char *pattern, size_t size) {
+  if (!size || *pattern != '*') return false;
+  for (const char *s = pattern + 1; s < pattern + size; s++)
+    if (*s == '*' || *s == '?' || *s == '[' || *s == '\\') return false;
+  return true;
+}
+
 static bool segment_match(const char *pattern, size_t pattern_size, const char *name, size_t size) {
   char p[LINE_ROOM], n[LINE_ROOM];
   if (pattern_size >= sizeof p || size >= sizeof n) return false;
+  if (is_ending(pattern, pattern_size)) {
+    size_t end = pattern_size - 1;
+    return size >= end && memcmp(name + size - end, pattern + 1, end) == 0;
+  }
   memcpy(p, pattern, pattern_size);
   p[pattern_size] = 0;
   memcpy(n, name, size);
@@ -48,7 +60,7 @@ bool dh_pattern_match(const char *pattern, const char *path) {
 /* The next line without its end; NULL after the last. */
 static const char *line_next(const char *at, char line[LINE_ROOM]) {
   if (!*at) return NULL;
-  size_t n = strcspn(at, "\n"), kept = n < LINE_ROOM ? n : 0;
+  size_t n = (size_t)(strchrnul(at, '\n') - at), kept = n < LINE_ROOM ? n : 0;
   memcpy(line, at, kept);
   while (kept && (line[kept - 1] == '\r' || line[kept - 1] == ' ' || line[kept - 1] == '\t')) kept--;
   line[kept] = 0;
@@ -90,8 +102,9 @@ bool dh_gitattributes_lfs(const char *rules, const char *path) {
     size_t n = strcspn(line, " \t");
     if (*line == '#' || !line[n]) continue;
     line[n] = 0;
+    if (!dh_pattern_match(line, path)) continue;
     const char *filter = strstr(line + n + 1, "filter");
-    if (!filter || !dh_pattern_match(line, path)) continue;
+    if (!filter) continue;
     lfs = strncmp(filter, "filter=lfs", 10) == 0;
   }
   return lfs;

@@ -36,11 +36,11 @@ struct commit {
   int64_t pull;         /* from dh_store_commit: the number of the pull request it opened */
 };
 
-enum blob_kind { BLOB_INLINE, BLOB_STORED, BLOB_GENERATED };
+enum blob_kind { BLOB_INLINE, BLOB_STORED, BLOB_GENERATED, BLOB_PACKED };
 struct blob {
   int64_t id, size;
   enum blob_kind kind;
-  uint64_t seed, place; /* generated: the seed; stored in memory: the offset */
+  uint64_t seed, place; /* generated: the seed; packed: the pack, the offset; stored in memory: the offset */
   char sha256[65], oid[41];
 };
 
@@ -115,16 +115,21 @@ struct blob_put *dh_blob_begin_xorb(struct store *s, uint64_t size); /* is never
 void dh_blob_abort(struct blob_put *p);
 int dh_blob_generated(struct store *s, uint64_t seed, uint64_t size, struct blob *out);
 int dh_blob_find(struct store *s, const char *sha256, struct blob *out);
-int dh_blob_open(struct store *s, const struct blob *b, int *fd, uint64_t *offset); /* BLOB_STORED */
+int dh_blob_open(struct store *s, const struct blob *b, int *fd, uint64_t *offset); /* BLOB_STORED, _PACKED */
 int dh_blob_inline(struct store *s, const struct blob *b, char **data); /* BLOB_INLINE; freed by the caller */
 /* The whole of a small blob of any kind, NUL added; STORE_NONE if it is larger than max. */
 int dh_blob_text(struct store *s, const struct blob *b, size_t max, char **data);
 
-/* Many small contents: rows are written together, every few MiB and by dh_batch_end. */
+/* A small content at once. */
+int dh_blob_store(struct store *s, const void *data, size_t size, char sha256[65]);
+
+/* Many small contents: each is put into the room that the batch gives, then taken; hashed and written beside that. */
 struct blob_batch;
 struct blob_batch *dh_batch_begin(struct store *s);
-int dh_batch_add(struct blob_batch *b, const void *data, size_t size, char sha256[65]);
-int dh_batch_end(struct blob_batch *b); /* NULL is fine; frees it */
+char *dh_batch_room(struct blob_batch *b, size_t size);              /* NULL on failure */
+int dh_batch_take(struct blob_batch *b, size_t size, size_t *index); /* what was put into the last room */
+int dh_batch_finish(struct blob_batch *b);          /* all bytes are in place; rows come with a commit */
+void dh_batch_end(struct blob_batch *b, bool kept); /* NULL is fine; kept: the commit was made */
 
 /* A content of a known hash, in parts that may come in any order and at the same time (store_upload.c). */
 struct upload {
@@ -201,4 +206,7 @@ int dh_store_merge(struct store *s, const struct repo *repo, struct discussion *
  * request on it; "empty": commit even what changes nothing; "squash": forget the history; "owned": LFS files must be
  * objects of the repo. STORE_INVALID: `problem` says what is wrong with the document. */
 int dh_store_commit(struct store *s, const json_t *document, struct commit *out, char problem[256]);
+/* The same; of "files", those with "content" name a content of the batch by its index instead of a hash. */
+int dh_store_commit_batch(struct store *s, const json_t *document, struct blob_batch *b, struct commit *out,
+                          char problem[256]);
 #endif

@@ -1,5 +1,5 @@
-/* store_blob.c - the bytes: small ones in the database, larger ones in blobs/ab/cdef.. of the data folder or in the memory
- * file, generated ones nowhere. A put hashes while it writes and publishes by rename, then adds the row.
+/* store_blob.c - the bytes: small ones in the database or, many of a commit, in packs/; larger ones in blobs/ab/cdef.. of the
+ * data folder or in the memory file, generated ones nowhere. A put hashes while it writes and publishes by rename, then adds the row.
  * The same content is kept once. */
 #include "store_db.h"
 #include "content.h"
@@ -128,14 +128,40 @@ static bool folder_sync(const char *path) {
 }
 
 /* The bytes are on disk before the name, the name before the row that tells of it. */
-bool db_blob_publish(struct store *s, int fd, const char *temporary, const char *sha256) {
-  char *folder = blob_path(s, sha256, true), *path = blob_path(s, sha256, false);
+static bool publish(int fd, const char *temporary, const char *folder, const char *path) {
   bool ok = folder && path && fdatasync(fd) == 0 && (mkdir(folder, 0700) == 0 || errno == EEXIST) &&
             rename(temporary, path) == 0 && folder_sync(folder);
-  if (!ok) fprintf(stderr, "hf-devhub: cannot publish blob %s: %s\n", sha256, strerror(errno));
+  if (!ok) fprintf(stderr, "hf-devhub: cannot publish %s: %s\n", path ? path : "a blob", strerror(errno));
+  return ok;
+}
+
+bool db_blob_publish(struct store *s, int fd, const char *temporary, const char *sha256) {
+  char *folder = blob_path(s, sha256, true), *path = blob_path(s, sha256, false);
+  bool ok = publish(fd, temporary, folder, path);
   free(folder);
   free(path);
   return ok;
+}
+
+/* NULL: out of memory. */
+static char *pack_path(const struct store *s, uint64_t pack, bool folder) {
+  char *path = NULL;
+  if (asprintf(&path, folder ? "%s/packs" : "%s/packs/%016llx", s->folder, (unsigned long long)pack) < 0) return NULL;
+  return path;
+}
+
+bool db_pack_publish(struct store *s, int fd, const char *temporary, uint64_t pack) {
+  char *folder = pack_path(s, pack, true), *path = pack_path(s, pack, false);
+  bool ok = publish(fd, temporary, folder, path);
+  free(folder);
+  free(path);
+  return ok;
+}
+
+void db_pack_drop(struct store *s, uint64_t pack) {
+  char *path = pack_path(s, pack, false);
+  if (path) unlink(path);
+  free(path);
 }
 
 int dh_blob_find(struct store *s, const char *sha256, struct blob *out) {
@@ -184,6 +210,16 @@ int dh_blob_end(struct blob_put *p, struct blob *out) {
   return rc;
 }
 
+int dh_blob_store(struct store *s, const void *data, size_t size, char sha256[65]) {
+  struct blob blob;
+  struct blob_put *put = dh_blob_begin(s, size);
+  if (!put) return STORE_FAILED;
+  dh_blob_data(put, data, size);
+  int rc = dh_blob_end(put, &blob);
+  if (rc == STORE_OK) memcpy(sha256, blob.sha256, 65);
+  return rc;
+}
+
 int dh_blob_end_object(struct blob_put *p, const char *sha256, int64_t repo) {
   struct blob b, kept;
   struct store *s = p->store;
@@ -222,12 +258,14 @@ int dh_blob_open(struct store *s, const struct blob *b, int *fd, uint64_t *offse
     *fd = fcntl(s->arena, F_DUPFD_CLOEXEC, 0);
     return *fd < 0 ? STORE_FAILED : STORE_OK;
   }
-  char *path = blob_path(s, b->sha256, false);
-  *offset = 0;
+  bool packed = b->kind == BLOB_PACKED;
+  char *path = packed ? pack_path(s, b->seed, false) : blob_path(s, b->sha256, false);
+  *offset = packed ? b->place : 0;
   *fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   free(path);
   struct stat st;
-  if (*fd >= 0 && (fstat(*fd, &st) != 0 || st.st_size != b->size)) {
+  uint64_t end = *offset + (uint64_t)b->size;
+  if (*fd >= 0 && (fstat(*fd, &st) != 0 || (packed ? (uint64_t)st.st_size < end : st.st_size != b->size))) {
     close(*fd);
     *fd = -1;
   }

@@ -21,6 +21,7 @@ struct work {
   struct store *store;
   struct db *db;
   const json_t *document;
+  struct blob_batch *batch; /* NULL: none */
   struct repo repo;
   struct commit parent; /* id 0: none */
   char ref[REVISION_ROOM + 16], tree_oid[41];
@@ -167,6 +168,7 @@ static int delete_paths(struct work *w) {
   return STORE_OK;
 }
 
+/* A file that is there as it is stays as it is, with the commit that changed it. */
 static int entry_add(struct work *w, const struct entry *e, int64_t changed) {
   sqlite3_stmt *st = db_take(w->db, ST_ENTRY_ADD);
   if (!st) return STORE_FAILED;
@@ -184,18 +186,6 @@ static int entry_add(struct work *w, const struct entry *e, int64_t changed) {
   return db_run(w->db, st);
 }
 
-/* 1: the tree has exactly this file already, 0: it has not, STORE_FAILED. */
-static int entry_same(struct work *w, const struct entry *e) {
-  sqlite3_stmt *st = db_take(w->db, ST_ENTRY_OID);
-  if (!st) return STORE_FAILED;
-  sqlite3_bind_int64(st, 1, w->tree);
-  db_bind(st, 2, e->path);
-  int rc = db_first(w->db, st);
-  bool same = rc == STORE_OK && strcmp((const char *)sqlite3_column_text(st, 0), e->oid) == 0;
-  db_done(st);
-  return rc == STORE_FAILED ? rc : same;
-}
-
 static int not_uploaded(struct work *w, const char *path) {
   return invalid(
       w, "Your push was rejected because an LFS pointer pointed to a file that does not exist. Offending file", path);
@@ -204,9 +194,15 @@ static int not_uploaded(struct work *w, const char *path) {
 static int file_apply(struct work *w, const json_t *file) {
   const char *path = text_of(file, "path", ""), *sha256 = text_of(file, "sha256", "");
   struct entry e = {0};
+  const json_t *content = w->batch ? json_object_get(file, "content") : NULL;
+  const struct blob *mine = content ? db_batch_blob(w->batch, (size_t)json_integer_value(content)) : NULL;
   if (!dh_path_valid(path) || !dh_copy(e.path, sizeof e.path, path)) return invalid(w, "a path is not valid", path);
+  if (mine) {
+    e.blob = *mine;
+    sha256 = e.blob.sha256;
+  }
   if (strlen(sha256) != 64 || !dh_is_hex(sha256, 64)) return invalid(w, "a file needs the sha256 of its blob", path);
-  int rc = dh_blob_find(w->store, sha256, &e.blob);
+  int rc = mine ? STORE_OK : dh_blob_find(w->store, sha256, &e.blob);
   if (rc == STORE_NONE && asked(w, "owned")) return not_uploaded(w, path);
   if (rc == STORE_NONE) return invalid(w, "no such blob", sha256);
   if (rc != STORE_OK) return rc;
@@ -224,8 +220,7 @@ static int file_apply(struct work *w, const json_t *file) {
     if (rc == STORE_NONE) return not_uploaded(w, path);
     if (rc != STORE_OK) return rc;
   }
-  rc = entry_same(w, &e);
-  return rc == 1 ? STORE_OK : rc < 0 ? rc : entry_add(w, &e, w->tree);
+  return entry_add(w, &e, w->tree);
 }
 
 static int files_apply(struct work *w) {
@@ -268,14 +263,15 @@ static int items_read(struct work *w) {
   return rc == STORE_FAILED ? rc : STORE_OK;
 }
 
+static unsigned char digit(char c) {
+  return (unsigned char)(c >= 'a' ? c - 'a' + 10 : c - '0');
+}
+
 static void tree_line(struct text *t, const char *mode, const char *name, size_t size, const char *oid) {
-  dh_text_addf(t, "%s %.*s", mode, (int)size, name);
   unsigned char raw[21] = {0};
-  for (int i = 0; i < 20; i++) {
-    static const char digits[] = "0123456789abcdef";
-    raw[i + 1] =
-        (unsigned char)((strchr(digits, oid[2 * i]) - digits) * 16 + (strchr(digits, oid[2 * i + 1]) - digits));
-  }
+  for (int i = 0; i < 20; i++) raw[i + 1] = (unsigned char)(digit(oid[2 * i]) << 4 | digit(oid[2 * i + 1]));
+  dh_text_str(t, mode);
+  dh_text_add(t, name, size);
   dh_text_add(t, raw, 21);
 }
 
@@ -290,7 +286,7 @@ static int folder_hash(struct work *w, size_t first, size_t last, size_t prefix,
     const char *name = item->path + prefix, *slash = strchr(name, '/');
     int64_t touched = item->changed;
     if (!slash) {
-      tree_line(&body, "100644", name, strlen(name), item->oid);
+      tree_line(&body, "100644 ", name, strlen(name), item->oid);
       i++;
     } else {
       size_t size = (size_t)(slash - item->path), end = i + 1;
@@ -307,7 +303,7 @@ static int folder_hash(struct work *w, size_t first, size_t last, size_t prefix,
         if (clash == STORE_OK) rc = invalid(w, "a path is both a file and a folder", folder.path);
       }
       if (rc == STORE_OK) rc = entry_add(w, &folder, touched);
-      tree_line(&body, "40000", folder.path + prefix, size - prefix, folder.oid);
+      tree_line(&body, "40000 ", folder.path + prefix, size - prefix, folder.oid);
       i = end;
     }
     if (touched > *changed) *changed = touched;
@@ -451,6 +447,7 @@ static int commit_write(struct work *w, struct commit *out) {
   int rc = parent_find(w);
   if (rc == STORE_OK) rc = tree_start(w);
   if (rc == STORE_OK) rc = delete_paths(w);
+  if (rc == STORE_OK && w->batch) rc = db_batch_write(w->batch);
   if (rc == STORE_OK) rc = files_apply(w);
   if (rc == STORE_OK) rc = items_read(w);
   if (rc == STORE_OK) rc = folder_hash(w, 0, w->item_count, 0, w->tree_oid, &changed);
@@ -473,8 +470,9 @@ static int commit_write(struct work *w, struct commit *out) {
   return ref_set(w, ref, out->id);
 }
 
-int dh_store_commit(struct store *s, const json_t *document, struct commit *out, char problem[256]) {
-  struct work w = {.store = s, .db = db_get(s), .document = document, .problem = problem};
+int dh_store_commit_batch(struct store *s, const json_t *document, struct blob_batch *b, struct commit *out,
+                          char problem[256]) {
+  struct work w = {.store = s, .db = db_get(s), .document = document, .batch = b, .problem = problem};
   const char *name = text_of(document, "repo", ""), *revision = text_of(document, "revision", "main"),
              *type_name = text_of(document, "type", "model");
   problem[0] = 0;
@@ -487,8 +485,13 @@ int dh_store_commit(struct store *s, const json_t *document, struct commit *out,
   if (db_simple(w.db, ST_BEGIN_WRITE) != STORE_OK) return STORE_FAILED;
   int rc = repo_ready(&w, (enum repo_type)type, name);
   if (rc == STORE_OK) rc = commit_write(&w, out);
+  if (rc == STORE_OK && b) rc = db_batch_sync(b);
   rc = db_end(w.db, rc);
   for (size_t i = 0; i < w.item_count; i++) free(w.items[i].path);
   free(w.items);
   return rc;
+}
+
+int dh_store_commit(struct store *s, const json_t *document, struct commit *out, char problem[256]) {
+  return dh_store_commit_batch(s, document, NULL, out, problem);
 }

@@ -103,8 +103,10 @@ static const char *const statements[ST_COUNT] = {
     [ST_TREE_OID] = "UPDATE trees SET oid = ?2 WHERE id = ?1",
     [ST_ENTRY] = TREE_QUERY "e.path = ?2",
     [ST_ENTRY_ADD] =
-        "INSERT OR REPLACE INTO entries(tree, path, parent, directory, oid, blob, lfs, pointer, size,"
-        " changed) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO entries(tree, path, parent, directory, oid, blob, lfs, pointer, size, changed)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(tree, path) DO UPDATE SET"
+        " directory = excluded.directory, oid = excluded.oid, blob = excluded.blob, lfs = excluded.lfs,"
+        " pointer = excluded.pointer, size = excluded.size, changed = excluded.changed WHERE oid <> excluded.oid",
     [ST_ENTRY_OID] = "SELECT oid FROM entries WHERE tree = ?1 AND path = ?2 AND directory = 0",
     [ST_ENTRY_UNDER] =
         "SELECT 1 FROM entries WHERE tree = ?1 AND path > ?2 || '/' AND path < ?2 || '0' AND directory = 0 LIMIT 1",
@@ -223,7 +225,7 @@ static struct db *db_open(struct store *s) {
   }
   sqlite3_busy_timeout(db->sql, 30000);
   sqlite3_exec(db->sql, "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;", NULL, NULL, NULL);
-  if (s->folder) sqlite3_exec(db->sql, "PRAGMA journal_mode=WAL;", NULL, NULL, NULL);
+  if (s->folder) sqlite3_exec(db->sql, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=8192;", NULL, NULL, NULL);
   db->store = s;
   db_wait(db, true);
   pthread_mutex_lock(&s->lock);
