@@ -43,6 +43,8 @@ struct hf_pass {
 hf_status hf_pass_begin(hf_call *, struct hf_pass *, struct hf_scan *out, uint32_t want, uint64_t size,
                         const char *name);
 void hf_pass_add(struct hf_pass *, const void *, size_t);
+/* The bytes of a source that is memory; NULL: it is none. */
+const void *hf_source_held(const struct hf_source *);
 hf_status hf_pass_end(hf_call *, struct hf_pass *, bool whole, const char *name);
 
 /* A source whose bytes are scanned as they are read, once and in order; then, before the last pread returns, on_end gets

@@ -62,6 +62,11 @@ hf_status hf_pass_end(hf_call *c, struct hf_pass *p, bool whole, const char *nam
 
 static hf_status read_all(hf_call *c, struct hf_source *s, struct hf_pass *p) {
   struct hf_buf buf;
+  const void *held = hf_source_held(s);
+  if (held) {
+    hf_pass_add(p, held, (size_t)s->size);
+    return HF_OK;
+  }
   TRY(hf_buf_get(c, s->size < READ ? (size_t)s->size + 1 : READ, &buf));
   hf_status st = HF_OK;
   for (uint64_t off = 0; st == HF_OK && off < s->size;) {

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "bytes.h"
 
 struct file {
   struct hf_source s; /* first */
@@ -130,6 +130,10 @@ static hf_status memory_pread(hf_call *c, struct hf_source *s, void *buf, size_t
   *got = off >= s->size ? 0 : len < s->size - off ? len : (size_t)(s->size - off);
   if (*got) memcpy(buf, ((struct memory *)s)->data + off, *got);
   return HF_OK;
+}
+
+const void *hf_source_held(const struct hf_source *s) {
+  return s->pread == memory_pread ? ((const struct memory *)s)->data : NULL;
 }
 
 static void memory_close(struct hf_source *s) {

@@ -8,9 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUPS = 2, GROUP_FILES = 4096, FILES_FIRST = 1000, FILES_MOST = 10000, FILES_LEAST = 20, DOUBTS_MOST = 3 };
+enum {
+  GROUPS = 2,
+  WINDOWS = 3,
+  GROUP_FILES = 4096,
+  FILES_FIRST = 1000,
+  FILES_MOST = 10000,
+  FILES_LEAST = 20,
+  DOUBTS_MOST = 3
+};
 #define GROUP_BYTES   ((uint64_t)8 << 30)
 #define REGULAR_BYTES ((uint64_t)100 << 20)
+#define HELD_BYTES    ((uint64_t)20 << 20) /* of small files: those of one commit are held while the next ones are read */
+#define NEAR_NS       ((uint64_t)1000000000)
 #define QUICK_NS      ((uint64_t)10 * 1000000000)
 #define SLOW_NS       ((uint64_t)40 * 1000000000)
 
@@ -37,6 +47,8 @@ struct run {
   hf_jobs *committing;
   struct hf_hub_op **sent;
   uint32_t sent_count, commits;
+  _Atomic bool idle;           /* no commit is being made */
+  _Atomic bool near;           /* the last one took no longer than reading its files again would */
   _Atomic uint32_t files_most; /* of one commit: more while they are quick, fewer when they are slow */
   const char *revision;
 };
@@ -331,14 +343,21 @@ static hf_status commit_ops(hf_call *c, struct run *r, struct hf_hub_op *const *
 static hf_status commit_run(hf_call *c, void *arg) {
   struct run *r = arg;
   uint64_t began = hf_host()->now_ns();
-  hf_hub_hashes_flush(r->k->hashes);
   hf_status st = commit_ops(c, r, r->sent, r->sent_count);
   uint64_t ns = hf_host()->now_ns() - began;
   uint32_t most = atomic_load(&r->files_most);
+  atomic_store(&r->near, ns < NEAR_NS);
   if (ns < QUICK_NS && most < FILES_MOST) atomic_store(&r->files_most, most * 2);
   if (ns > SLOW_NS && most > 2 * FILES_LEAST) atomic_store(&r->files_most, most / 2);
   for (uint32_t i = 0; i < r->sent_count; i++) hf_hub_op_forget(r->k, r->sent[i]);
+  atomic_store(&r->idle, true);
   return st;
+}
+
+static hf_status keep_hashes(hf_call *c, void *arg) {
+  (void)c;
+  hf_hub_hashes_flush(((struct run *)arg)->k->hashes);
+  return HF_OK;
 }
 
 static hf_status commit_join(struct run *r) {
@@ -352,8 +371,10 @@ static hf_status commit_start(struct run *r, uint32_t count) {
   TRY(commit_join(r));
   memcpy(r->sent, r->ops, count * sizeof *r->ops);
   r->sent_count = count;
-  TRY(hf_host()->jobs_open(r->k->hub->call, 2, &r->committing));
-  return hf_host()->spawn(r->committing, commit_run, r);
+  TRY(hf_host()->jobs_open(r->k->hub->call, 3, &r->committing));
+  atomic_store(&r->idle, false);
+  TRY(hf_host()->spawn(r->committing, commit_run, r));
+  return hf_host()->spawn(r->committing, keep_hashes, r);
 }
 
 /* ---- groups of large files ----------------------------------------------------------------------------------------------------- */
@@ -450,8 +471,14 @@ static hf_status flush(struct run *r) {
   return n && !r->k->only_send ? commit_start(r, n) : HF_OK;
 }
 
-static bool full(const struct run *r) {
-  return r->k->split && (r->count >= atomic_load(&r->files_most) || r->regular >= REGULAR_BYTES);
+/* For a commit: as many as came while the one before was being made, within limits. */
+static bool is_enough(const struct run *r) {
+  uint32_t most = atomic_load(&r->files_most);
+  if (!r->k->split) return false;
+  if (r->count >= most || r->regular >= REGULAR_BYTES) return true;
+  uint32_t least = most < FILES_FIRST ? most : FILES_FIRST;
+  bool held = atomic_load(&r->near) && r->regular >= HELD_BYTES;
+  return r->count >= least && (held || atomic_load(&r->idle));
 }
 
 static hf_status collect(struct run *r, struct hf_hub_op *op) {
@@ -461,62 +488,76 @@ static hf_status collect(struct run *r, struct hf_hub_op *op) {
   return HF_OK;
 }
 
-struct ahead { /* the window that is read while the one before is asked for */
+/* Files that are read and asked about together, while the next ones are and those before are collected. */
+struct ahead {
   struct hf_hub_commit *k;
   struct hf_hub_op *ops[HF_WINDOW];
   uint32_t count;
+  hf_jobs *jobs; /* NULL: not running */
 };
 
-static hf_status read_ahead(hf_call *c, void *arg) {
+static hf_status ask(hf_call *c, void *arg) {
   struct ahead *a = arg;
-  return hf_hub_hash_begin(a->k, c, a->ops, a->count);
+  TRY(hf_hub_hash_begin(a->k, c, a->ops, a->count));
+  TRY(hf_hub_preupload(a->k, c, a->ops, a->count));
+  uint32_t regular = 0;
+  struct hf_hub_op *rest[HF_WINDOW];
+  for (uint32_t i = 0; i < a->count; i++) {
+    if (!(a->ops[i]->flags & HF_OP_WHOLE) || (a->ops[i]->flags & HF_OP_IGNORED)) hf_hub_op_forget(a->k, a->ops[i]);
+    if (a->ops[i]->mode == HF_MODE_REGULAR) rest[regular++] = a->ops[i];
+  }
+  return hf_hub_hash_rest(a->k, c, rest, regular);
 }
 
-/* The next additions that must be asked about, from *at on. */
-static void next_window(struct hf_hub_commit *k, uint32_t *at, struct ahead *a) {
+/* The next additions that must be asked about, from *at on; false: there are none. */
+static bool next_window(struct hf_hub_commit *k, uint32_t *at, struct ahead *a) {
   a->k = k;
   a->count = 0;
   for (; *at < k->ops.count && a->count < HF_WINDOW; ++*at) {
     struct hf_hub_op *op = &k->ops.rows[*at];
     if (op->kind == HF_OP_ADD && !(op->flags & HF_OP_UNCHANGED)) a->ops[a->count++] = op;
   }
+  return a->count > 0;
 }
 
-static hf_status window(struct run *r, struct ahead *a) {
-  TRY(hf_hub_preupload(r->k, a->ops, a->count));
-  for (uint32_t i = 0; i < a->count; i++)
-    if (!(a->ops[i]->flags & HF_OP_WHOLE) || (a->ops[i]->flags & HF_OP_IGNORED)) hf_hub_op_forget(r->k, a->ops[i]);
-  uint32_t regular = 0;
-  struct hf_hub_op *rest[HF_WINDOW];
-  for (uint32_t i = 0; i < a->count; i++)
-    if (a->ops[i]->mode == HF_MODE_REGULAR) rest[regular++] = a->ops[i];
-  TRY(hf_hub_hash_rest(r->k, r->k->hub->call, rest, regular));
-  for (uint32_t i = 0; i < a->count; i++) {
-    TRY(collect(r, a->ops[i]));
-    if (full(r)) TRY(flush(r));
+static hf_status ask_join(struct ahead *a) {
+  hf_status st = a->jobs ? hf_host()->jobs_join(a->jobs) : HF_OK;
+  a->jobs = NULL;
+  return st;
+}
+
+/* Questions are asked side by side; the answers are taken in the order of the files. */
+static hf_status take_answers(struct run *r, struct ahead *windows) {
+  uint32_t at = 0, asked = 0, taken = 0;
+  for (;;) {
+    for (; asked - taken < WINDOWS; asked++) {
+      struct ahead *a = &windows[asked % WINDOWS];
+      if (!next_window(r->k, &at, a)) break;
+      TRY(hf_host()->jobs_open(r->k->hub->call, 2, &a->jobs));
+      TRY(hf_host()->spawn(a->jobs, ask, a));
+    }
+    if (taken == asked) return HF_OK;
+    struct ahead *a = &windows[taken++ % WINDOWS];
+    TRY(ask_join(a));
+    for (uint32_t i = 0; i < a->count; i++) {
+      TRY(collect(r, a->ops[i]));
+      if (is_enough(r)) TRY(flush(r));
+    }
   }
-  return HF_OK;
 }
 
 static hf_status additions(struct run *r) {
-  struct ahead two[2];
-  uint32_t at = 0, n = 0;
-  next_window(r->k, &at, &two[0]);
-  if (two[0].count) TRY(read_ahead(r->k->hub->call, &two[0]));
-  for (; two[n].count; n = !n) {
-    struct ahead *next = &two[!n];
-    hf_jobs *jobs = NULL;
-    next_window(r->k, &at, next);
-    if (next->count) {
-      TRY(hf_host()->jobs_open(r->k->hub->call, 1, &jobs));
-      hf_status spawned = hf_host()->spawn(jobs, read_ahead, next);
-      if (spawned != HF_OK) return hf_host()->jobs_join(jobs), spawned;
-    }
-    hf_status st = window(r, &two[n]), read = jobs ? hf_host()->jobs_join(jobs) : HF_OK;
-    TRY(st);
-    TRY(read);
+  struct ahead *windows = calloc(WINDOWS, sizeof *windows);
+  if (!windows) return no_memory(r->k->hub->call);
+  hf_status st = take_answers(r, windows);
+  for (uint32_t i = 0; i < WINDOWS; i++)
+    if (st != HF_OK && windows[i].jobs) hf_host()->spawn(windows[i].jobs, give_up, NULL);
+  for (uint32_t i = 0; i < WINDOWS; i++) {
+    hf_status ended = ask_join(&windows[i]);
+    if (st == HF_OK) st = ended;
   }
-  return HF_OK;
+  free(windows);
+  return st;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------------------------- */
@@ -622,18 +663,32 @@ static hf_status explain(struct hf_hub_commit *k, hf_status st) {
   return copy.message ? hf_host()->fail(c, &copy) : HF_ENOMEM;
 }
 
+void hf_hub_commit_begin(struct hf_hub_commit *k) {
+  if (!k->hashes) k->hashes = hf_hub_hashes_open(k->hub->call);
+  if (!k->held) k->held = hf_hub_held_open();
+}
+
+void hf_hub_commit_end(struct hf_hub_commit *k) {
+  for (uint32_t i = 0; i < k->ops.count; i++)
+    if (k->ops.rows[i].flags & HF_OP_WHOLE) hf_hub_op_forget(k, &k->ops.rows[i]);
+  hf_hub_held_close(k->held);
+  hf_hub_hashes_close(k->hashes);
+  k->held = NULL;
+  k->hashes = NULL;
+}
+
 hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
   k->by_xet = hf_hub_uses_xet(k->hub->call);
   TRY(hf_hub_ops_judge(k));
   struct run *r = calloc(1, sizeof *r);
   if (!r) return no_memory(k->hub->call);
-  *r = (struct run){.k = k, .revision = k->revision, .files_most = FILES_FIRST};
+  *r = (struct run){.k = k, .revision = k->revision, .files_most = FILES_FIRST, .idle = true, .near = true};
   for (uint32_t i = 0; i < GROUPS; i++) r->groups[i].run = r;
   r->ops = calloc(k->ops.count + 1, sizeof *r->ops);
   r->sent = calloc(k->ops.count + 1, sizeof *r->sent);
   hf_status st = r->ops && r->sent ? HF_OK : no_memory(k->hub->call);
   if (st == HF_OK) {
-    k->hashes = hf_hub_hashes_open(k->hub->call);
+    hf_hub_commit_begin(k);
     st = run_all(r);
     if (st != HF_OK) stop(r);
     if (st != HF_OK && k->pr_url && k->split)
@@ -643,8 +698,7 @@ hf_status hf_hub_commit_run(struct hf_hub_commit *k) {
                  "request.",
                  k->pr_url, r->revision);
     if (st != HF_OK) st = explain(k, st);
-    hf_hub_hashes_close(k->hashes);
-    k->hashes = NULL;
+    hf_hub_commit_end(k);
   }
   free(r->ops);
   free(r->sent);

@@ -40,7 +40,7 @@ struct hf_hub_op {
   uint64_t *sums;        /* malloc'ed; NULL: one or none */
   uint64_t sum;          /* of a file of one block */
   struct hf_stamp stamp; /* size is right for every addition */
-  uint8_t *sample;       /* how it begins, or all of a small one; malloc'ed, NULL: not read, or done with */
+  uint8_t *sample;       /* how it begins, malloc'ed, or all of a small one, held; NULL: not read, or done with */
   uint16_t sample_len;
   uint16_t flags;
   uint8_t kind, mode, remote_len;
@@ -54,6 +54,7 @@ struct hf_hub_ops { /* rows malloc'ed, strings in the arena */
 };
 
 struct hf_hub_hashes;
+struct hf_hub_held;
 struct hf_hub_commit {
   struct hf_hub *hub;
   struct hf_repo repo;
@@ -66,7 +67,7 @@ struct hf_hub_commit {
   uint32_t width;        /* files at once, 0: 8 */
   struct hf_hub_ops ops;
   struct hf_hub_hashes *hashes;   /* NULL: none */
-  _Atomic uint64_t held;          /* bytes of small files in memory */
+  struct hf_hub_held *held;       /* small files in memory; NULL: none */
   const char *gitignore;          /* content of a .gitignore that is added */
   const char *url, *oid, *pr_url; /* the answer */
   bool committed;                 /* false: nothing to commit */
@@ -94,6 +95,13 @@ hf_status hf_hub_op_checked(hf_call *, const struct hf_hub_op *, uint32_t item, 
 /* All of an addition in memory, at most `most` bytes; arena, NUL behind. */
 hf_status hf_hub_op_text(hf_call *, const struct hf_hub_op *, size_t most, const char **text, size_t *len);
 
+/* ---- held.c ---- */
+struct hf_hub_held *hf_hub_held_open(void);
+void hf_hub_held_close(struct hf_hub_held *);
+/* Memory for a content; NULL: it is large, or there is no room now. */
+uint8_t *hf_hub_held_take(struct hf_hub_held *, uint64_t size);
+void hf_hub_held_give(struct hf_hub_held *, const uint8_t *);
+
 /* ---- hash.c, hashes.c ---- */
 /* Sample and content are no longer wanted. */
 void hf_hub_op_forget(struct hf_hub_commit *, struct hf_hub_op *);
@@ -103,17 +111,21 @@ void hf_hub_op_scanned(struct hf_hub_commit *, struct hf_hub_op *, const struct 
 hf_status hf_hub_hash_begin(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count);
 /* The digest that each one's mode needs. */
 hf_status hf_hub_hash_rest(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count);
+/* The first files of an upload, before anything was asked; what fails is left for later. */
+void hf_hub_hash_early(struct hf_hub_commit *, hf_call *, struct hf_hub_op *rows, uint32_t count);
 /* Fills in what is known of files from earlier runs; answers how many additions are known whole. */
 uint32_t hf_hub_hash_recall(struct hf_hub_commit *);
+bool hf_hub_hash_recall_one(struct hf_hub_commit *, struct hf_hub_op *);
 /* The journal of digests by file. Never fails: what cannot be kept is computed again. */
 struct hf_hub_hashes *hf_hub_hashes_open(hf_call *);
+bool hf_hub_hashes_any(const struct hf_hub_hashes *);
 bool hf_hub_hashes_find(struct hf_hub_hashes *, const struct hf_stamp *, struct hf_hub_op *, bool sample);
 void hf_hub_hashes_add(struct hf_hub_hashes *, const struct hf_hub_op *, bool sample);
 void hf_hub_hashes_flush(struct hf_hub_hashes *);
 void hf_hub_hashes_close(struct hf_hub_hashes *);
 
 /* ---- preupload.c ---- */
-hf_status hf_hub_preupload(struct hf_hub_commit *, struct hf_hub_op *const *, uint32_t count);
+hf_status hf_hub_preupload(struct hf_hub_commit *, hf_call *, struct hf_hub_op *const *, uint32_t count);
 /* One listing of the repo instead: marks what is unchanged. */
 hf_status hf_hub_compare_tree(struct hf_hub_commit *);
 bool hf_hub_op_unchanged(const struct hf_hub_op *); /* by digests and what the repo has */
@@ -194,6 +206,9 @@ hf_status hf_hub_schedule(hf_call *, hf_out *, struct hf_hub_schedule *);
 /* The body of a commit as a source of known size, read from the front. `first`: header included. */
 hf_status hf_hub_commit_body(hf_call *, const char *message, const char *description, const char *parent,
                              struct hf_hub_op *const *, uint32_t count, struct hf_source **);
+/* Journal and memory for small files; begun by run, or before it by who reads early. Both may be missing. */
+void hf_hub_commit_begin(struct hf_hub_commit *);
+void hf_hub_commit_end(struct hf_hub_commit *);
 /* Everything from the first question to the commit. Frees nothing of ops. */
 hf_status hf_hub_commit_run(struct hf_hub_commit *);
 /* Message and description, where they are given, can be said. */

@@ -3,8 +3,8 @@
  * counted as base64 of their size.
  * Bytes come as they were hashed; a file that changed since ends the commit before it exists. */
 #include "commit.h"
+#include "encode.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,88 +21,21 @@ struct body {
   bool header;            /* is given */
   struct hf_source *file; /* content of operation next - 1 that is being given */
   uint64_t file_at;
-  char *text; /* what is to be given before anything else */
-  size_t len, off, room;
+  const uint8_t *held;     /* the content that is being given, where it is in memory; file_at of it is given */
+  struct hf_hub_line line; /* what is to be given before anything else, from off on */
+  size_t off;
 };
 
-/* ---- text -------------------------------------------------------------------------------------------------------------- */
-
-static bool put(struct body *b, const char *data, size_t n) {
-  if (b->room - b->len < n) {
-    size_t room = (b->len + n) * 2 + 256;
-    char *more = realloc(b->text, room);
-    if (!more) return false;
-    b->text = more;
-    b->room = room;
-  }
-  memcpy(b->text + b->len, data, n);
-  b->len += n;
-  return true;
-}
-
 static bool puts_(struct body *b, const char *text) {
-  return put(b, text, strlen(text));
+  return hf_hub_line_puts(&b->line, text);
 }
 
 /* A JSON string as Python writes it: ASCII only. */
 static bool put_string(struct body *b, const char *text) {
-  json_t *value = json_string(text);
-  char *quoted = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
-  json_decref(value);
-  bool ok = quoted != NULL;
-  for (char *s = quoted; s && *s; s++) { /* \uABCD is \uabcd there */
-    if (*s != '\\') continue;
-    s++;
-    for (int i = 1; *s == 'u' && i <= 4; i++)
-      if (s[i] >= 'A' && s[i] <= 'F') s[i] = (char)(s[i] + 32);
-  }
-  ok = ok && puts_(b, quoted);
-  free(quoted);
-  return ok;
+  return hf_hub_line_string(&b->line, text, true);
 }
 
-static uint64_t base64_len(uint64_t size) {
-  return (size + 2) / 3 * 4;
-}
-
-static char pairs[4096][2]; /* two digits for twelve bits */
-static pthread_once_t pairs_once = PTHREAD_ONCE_INIT;
-
-static void make_pairs(void) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (unsigned i = 0; i < 4096; i++) {
-    pairs[i][0] = digits[i >> 6];
-    pairs[i][1] = digits[i & 63];
-  }
-}
-
-static void base64(const uint8_t *data, size_t len, char *to) {
-  size_t i = 0;
-  pthread_once(&pairs_once, make_pairs);
-  for (; i + 3 <= len; i += 3, to += 4) {
-    uint32_t v = (uint32_t)data[i] << 16 | (uint32_t)data[i + 1] << 8 | data[i + 2];
-    memcpy(to, pairs[v >> 12], 2);
-    memcpy(to + 2, pairs[v & 4095], 2);
-  }
-  if (i == len) return;
-  uint32_t v = (uint32_t)data[i] << 16 | (i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0);
-  memcpy(to, pairs[v >> 12], 2);
-  to[2] = i + 1 < len ? pairs[v & 4095][0] : '=';
-  to[3] = '=';
-}
-
-static bool put_base64(struct body *b, const uint8_t *data, size_t len) {
-  size_t n = (size_t)base64_len(len);
-  if (b->room - b->len < n) {
-    char *more = realloc(b->text, (b->len + n) * 2 + 256);
-    if (!more) return false;
-    b->text = more;
-    b->room = (b->len + n) * 2 + 256;
-  }
-  base64(data, len, b->text + b->len);
-  b->len += n;
-  return true;
-}
+/* ---- lines ------------------------------------------------------------------------------------------------------------- */
 
 static bool put_header(struct body *b) {
   bool ok = puts_(b, "{\"key\": \"header\", \"value\": {\"summary\": ") && put_string(b, b->message) &&
@@ -146,7 +79,7 @@ static bool is_stream(const struct hf_hub_op *op) {
 static bool put_line(struct body *b, const struct hf_hub_op *op) {
   if (op->kind == HF_OP_DELETE_FILE || op->kind == HF_OP_DELETE_FOLDER) return put_deletion(b, op);
   if (op->kind == HF_OP_COPY && !op->copy->sha256)
-    return puts_(b, file_head) && put_base64(b, (const uint8_t *)op->copy->content, op->copy->len) &&
+    return puts_(b, file_head) && hf_hub_line_base64(&b->line, (const uint8_t *)op->copy->content, op->copy->len) &&
            put_file_tail(b, op->path);
   return put_large(b, op);
 }
@@ -165,15 +98,35 @@ static hf_status next_piece(hf_call *c, struct body *b) {
     return hf_hub_fail(c, HF_ECONFLICT, NULL, "%s became shorter while it was being sent; send it again.",
                        b->file->name);
   b->file_at += got;
-  if (!put_base64(b, data, got)) return no_memory(c);
+  if (!hf_hub_line_base64(&b->line, data, got)) return no_memory(c);
   if (b->file_at < b->file->size) return HF_OK;
   b->file->close(b->file);
   b->file = NULL;
   return put_file_tail(b, b->ops[b->next - 1]->path) ? HF_OK : no_memory(c);
 }
 
+/* A content in memory is encoded to where it is wanted; less than four bytes of room are filled by way of the line. */
+static hf_status held_piece(hf_call *c, struct body *b, char *to, size_t room, size_t *got) {
+  const struct hf_hub_op *op = b->ops[b->next - 1];
+  uint64_t left = op->stamp.size - b->file_at, most = room / 4 * 3;
+  size_t n = (size_t)(left < most ? left : most);
+  bool ok = true;
+  if (n) {
+    hf_hub_base64(b->held + b->file_at, n, to);
+    *got += (size_t)hf_hub_base64_len(n);
+  } else if (left) {
+    n = left < 3 ? (size_t)left : 3;
+    ok = hf_hub_line_base64(&b->line, b->held + b->file_at, n);
+  }
+  b->file_at += n;
+  if (ok && b->file_at == op->stamp.size) {
+    b->held = NULL;
+    ok = put_file_tail(b, op->path);
+  }
+  return ok ? HF_OK : no_memory(c);
+}
+
 static hf_status more(hf_call *c, struct body *b) {
-  b->len = b->off = 0;
   if (!b->header) {
     b->header = true;
     return put_header(b) ? HF_OK : no_memory(c);
@@ -182,17 +135,21 @@ static hf_status more(hf_call *c, struct body *b) {
   if (b->next == b->count) return HF_OK;
   const struct hf_hub_op *op = b->ops[b->next++];
   if (!is_stream(op)) return put_line(b, op) ? HF_OK : no_memory(c);
-  TRY(hf_hub_op_checked(c, op, UINT32_MAX, &b->file));
   b->file_at = 0;
+  if (op->flags & HF_OP_WHOLE)
+    b->held = op->sample;
+  else
+    TRY(hf_hub_op_checked(c, op, UINT32_MAX, &b->file));
   return puts_(b, file_head) ? HF_OK : no_memory(c);
 }
 
 static void rewind_body(struct body *b) {
   if (b->file) b->file->close(b->file);
   b->file = NULL;
+  b->held = NULL;
   b->at = b->next = 0;
   b->header = false;
-  b->len = b->off = 0;
+  b->line.len = b->off = 0;
 }
 
 static hf_status body_pread(hf_call *c, struct hf_source *s, void *buf, size_t len, uint64_t off, size_t *got) {
@@ -201,12 +158,17 @@ static hf_status body_pread(hf_call *c, struct hf_source *s, void *buf, size_t l
   if (off == 0) rewind_body(b);
   if (off != b->at) return hf_hub_fail(c, HF_EINTERNAL, NULL, "A commit can only be read from its beginning.");
   while (*got < len) {
-    if (b->off == b->len) {
+    if (b->off == b->line.len) {
+      b->line.len = b->off = 0;
+      if (b->held) {
+        TRY(held_piece(c, b, (char *)buf + *got, len - *got, got));
+        continue;
+      }
       TRY(more(c, b));
-      if (!b->len) break;
+      if (!b->line.len) break;
     }
-    size_t n = b->len - b->off < len - *got ? b->len - b->off : len - *got;
-    memcpy((char *)buf + *got, b->text + b->off, n);
+    size_t n = b->line.len - b->off < len - *got ? b->line.len - b->off : len - *got;
+    memcpy((char *)buf + *got, b->line.text + b->off, n);
     b->off += n;
     *got += n;
   }
@@ -217,7 +179,7 @@ static hf_status body_pread(hf_call *c, struct hf_source *s, void *buf, size_t l
 static void body_close(struct hf_source *s) {
   struct body *b = (struct body *)s;
   rewind_body(b);
-  free(b->text);
+  free(b->line.text);
   free(b);
 }
 
@@ -227,17 +189,17 @@ static bool measure(struct body *b) {
   bool ok = put_header(b);
   for (uint32_t i = 0; i < b->count && ok; i++) {
     const struct hf_hub_op *op = b->ops[i];
-    size += b->len;
-    b->len = 0;
+    size += b->line.len;
+    b->line.len = 0;
     if (is_stream(op)) {
-      size += base64_len(op->stamp.size);
+      size += hf_hub_base64_len(op->stamp.size);
       ok = puts_(b, file_head) && put_file_tail(b, op->path);
     } else {
       ok = put_line(b, op);
     }
   }
-  b->s.size = size + b->len;
-  b->len = 0;
+  b->s.size = size + b->line.len;
+  b->line.len = 0;
   return ok;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HELD_BELOW = 1 << 20, HELD_MOST = 32 << 20, HASH_WIDTH = 8, FLUSH_FROM = 16 << 20 };
+enum { HASH_WIDTH = 8, FLUSH_FROM = 16 << 20 };
 
 struct task {
   struct hf_hub_commit *k;
@@ -50,26 +50,24 @@ static hf_status keep_sample(hf_call *c, struct hf_hub_op *op, const uint8_t *da
 }
 
 void hf_hub_op_forget(struct hf_hub_commit *k, struct hf_hub_op *op) {
-  if (op->flags & HF_OP_WHOLE) atomic_fetch_sub(&k->held, op->stamp.size);
+  if (op->flags & HF_OP_WHOLE)
+    hf_hub_held_give(k->held, op->sample);
+  else
+    free(op->sample);
   op->flags &= (uint16_t)~HF_OP_WHOLE;
-  free(op->sample);
   op->sample = NULL;
 }
 
 /* All of a small file, while there is room for it; false: there is none. */
 static bool hold(hf_call *c, struct hf_hub_commit *k, struct hf_hub_op *op, struct hf_source *s, hf_status *st) {
   size_t size = (size_t)s->size, got = 0;
-  if (s->size > HELD_BELOW || atomic_fetch_add(&k->held, size) + size > HELD_MOST) {
-    if (s->size <= HELD_BELOW) atomic_fetch_sub(&k->held, size);
-    return false;
-  }
-  uint8_t *data = malloc(size + 1);
-  *st = data ? s->pread(c, s, data, size, 0, &got) : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  uint8_t *data = hf_hub_held_take(k->held, s->size);
+  if (!data) return false;
+  *st = s->pread(c, s, data, size, 0, &got);
   if (*st == HF_OK && got != size)
     *st = hf_hub_fail(c, HF_ECONFLICT, NULL, "%s became shorter while it was being read; try again.", s->name);
   if (*st != HF_OK) {
-    atomic_fetch_sub(&k->held, size);
-    free(data);
+    hf_hub_held_give(k->held, data);
     return true;
   }
   free(op->sample);
@@ -112,6 +110,21 @@ static hf_status begin_one(hf_call *c, void *arg, uint32_t i) {
 hf_status hf_hub_hash_begin(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count) {
   struct task t = {.k = k, .ops = ops};
   return hf_host()->parallel(c, count, HASH_WIDTH, begin_one, &t);
+}
+
+void hf_hub_hash_early(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *rows, uint32_t count) {
+  struct hf_hub_op *ops[HF_WINDOW];
+  bool any = hf_hub_hashes_any(k->hashes);
+  hf_status st = HF_OK;
+  for (uint32_t i = 0; st == HF_OK && i < count;) {
+    uint32_t n = 0;
+    for (; i < count && n < HF_WINDOW; i++) {
+      if (any) hf_hub_hash_recall_one(k, &rows[i]);
+      ops[n++] = &rows[i];
+    }
+    st = hf_hub_hash_begin(k, c, ops, n);
+  }
+  if (st != HF_OK) hf_host()->clear(c);
 }
 
 static uint32_t lacks(const struct hf_hub_op *op) {

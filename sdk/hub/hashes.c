@@ -169,23 +169,28 @@ bool hf_hub_hashes_find(struct hf_hub_hashes *h, const struct hf_stamp *is, stru
   return found;
 }
 
+bool hf_hub_hash_recall_one(struct hf_hub_commit *k, struct hf_hub_op *op) {
+  struct stat st;
+  if (op->kind != HF_OP_ADD || !op->local || (op->flags & HF_OP_GROWS) || stat(op->local, &st) != 0) return false;
+  struct hf_stamp is = {.dev = (uint64_t)st.st_dev,
+                        .ino = (uint64_t)st.st_ino,
+                        .size = (uint64_t)st.st_size,
+                        .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+                        .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
+  if (!hf_hub_hashes_find(k->hashes, &is, op, true)) return false;
+  op->stamp = is;
+  op->flags |= HF_OP_STAMPED;
+  return true;
+}
+
+bool hf_hub_hashes_any(const struct hf_hub_hashes *h) {
+  return h && access(h->folder, F_OK) == 0;
+}
+
 uint32_t hf_hub_hash_recall(struct hf_hub_commit *k) {
   uint32_t known = 0;
-  if (!k->hashes || access(k->hashes->folder, F_OK) != 0) return 0;
-  for (uint32_t i = 0; i < k->ops.count; i++) {
-    struct hf_hub_op *op = &k->ops.rows[i];
-    struct stat st;
-    if (op->kind != HF_OP_ADD || !op->local || (op->flags & HF_OP_GROWS) || stat(op->local, &st) != 0) continue;
-    struct hf_stamp is = {.dev = (uint64_t)st.st_dev,
-                          .ino = (uint64_t)st.st_ino,
-                          .size = (uint64_t)st.st_size,
-                          .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-                          .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
-    if (!hf_hub_hashes_find(k->hashes, &is, op, true)) continue;
-    op->stamp = is;
-    op->flags |= HF_OP_STAMPED;
-    known++;
-  }
+  bool any = hf_hub_hashes_any(k->hashes);
+  for (uint32_t i = 0; any && i < k->ops.count; i++) known += hf_hub_hash_recall_one(k, &k->ops.rows[i]);
   return known;
 }
 

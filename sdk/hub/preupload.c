@@ -2,23 +2,11 @@
  * digests of most files are known already, one listing of the repo instead. Also the check of a card's metadata.
  * The answers are matched by path and nothing else of them is believed. */
 #include "commit.h"
+#include "encode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *base64(hf_call *c, const uint8_t *data, size_t len) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  char *out = hf_host()->arena(c, (len + 2) / 3 * 4 + 1), *to = out;
-  for (size_t i = 0; out && i < len; i += 3) {
-    uint32_t v =
-        (uint32_t)data[i] << 16 | (i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0) | (i + 2 < len ? data[i + 2] : 0);
-    *to++ = digits[v >> 18];
-    *to++ = digits[v >> 12 & 63];
-    *to++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
-    *to++ = i + 2 < len ? digits[v & 63] : '=';
-  }
-  return out;
-}
 
 static bool unhex(const char *text, uint8_t *out, size_t len) {
   for (size_t i = 0; i < 2 * len; i++) {
@@ -45,31 +33,25 @@ bool hf_hub_op_unchanged(const struct hf_hub_op *op) {
 
 /* ---- preupload ------------------------------------------------------------------------------------------------------ */
 
-static json_t *question(struct hf_hub_commit *k, struct hf_hub_op *const *ops, uint32_t count) {
-  json_t *files = json_array(), *body = json_object();
-  for (uint32_t i = 0; i < count; i++) {
-    const char *sample = base64(k->hub->call, ops[i]->sample, ops[i]->sample_len);
-    json_t *file = sample ? json_pack("{s:s, s:s, s:I}", "path", ops[i]->path, "sample", sample, "size",
-                                      (json_int_t)ops[i]->stamp.size)
-                          : NULL;
-    if (!file || json_array_append_new(files, file)) goto failed;
+static bool question(struct hf_hub_commit *k, struct hf_hub_op *const *ops, uint32_t count, struct hf_hub_line *l) {
+  bool ok = hf_hub_line_puts(l, "{\"files\":[");
+  for (uint32_t i = 0; ok && i < count; i++) {
+    char size[48];
+    snprintf(size, sizeof size, "\",\"size\":%llu}", (unsigned long long)ops[i]->stamp.size);
+    ok = hf_hub_line_puts(l, i ? ",{\"path\":" : "{\"path\":") && hf_hub_line_string(l, ops[i]->path, false) &&
+         hf_hub_line_puts(l, ",\"sample\":\"") && hf_hub_line_base64(l, ops[i]->sample, ops[i]->sample_len) &&
+         hf_hub_line_puts(l, size);
   }
-  if (json_object_set(body, "files", files)) goto failed;
-  if (k->gitignore && json_object_set_new(body, "gitIgnore", json_string(k->gitignore))) goto failed;
-  json_decref(files);
-  return body;
-failed:
-  json_decref(files);
-  json_decref(body);
-  return NULL;
+  ok = ok && hf_hub_line_puts(l, "]");
+  if (k->gitignore) ok = ok && hf_hub_line_puts(l, ",\"gitIgnore\":") && hf_hub_line_string(l, k->gitignore, false);
+  return ok && hf_hub_line_puts(l, "}");
 }
 
 static hf_status malformed(hf_call *c) {
   return hf_hub_fail(c, HF_EPROTO, "ValueError", "preupload_info is improperly formatted");
 }
 
-static hf_status answer(struct hf_hub_commit *k, const json_t *raw, struct hf_hub_op *const *ops, uint32_t count) {
-  hf_call *c = k->hub->call;
+static hf_status answer(hf_call *c, const json_t *raw, struct hf_hub_op *const *ops, uint32_t count) {
   json_t *files = json_object_get(raw, "files"), *file;
   size_t i;
   if (!json_is_array(files)) return malformed(c);
@@ -91,24 +73,25 @@ static hf_status answer(struct hf_hub_commit *k, const json_t *raw, struct hf_hu
   return HF_OK;
 }
 
-hf_status hf_hub_preupload(struct hf_hub_commit *k, struct hf_hub_op *const *ops, uint32_t count) {
-  hf_call *c = k->hub->call;
-  const char *url = hf_hub_api_url(k->hub, &k->repo), *rev = hf_hub_quote(c, k->revision, "");
+hf_status hf_hub_preupload(struct hf_hub_commit *k, hf_call *c, struct hf_hub_op *const *ops, uint32_t count) {
+  struct hf_hub hub = *k->hub;
+  struct hf_hub_line body = {0};
+  json_t *raw = NULL;
+  hub.call = c;
+  const char *url = hf_hub_api_url(&hub, &k->repo), *rev = hf_hub_quote(c, k->revision, "");
   url = url && rev ? hf_hub_text(c, "%s/preupload/%s%s", url, rev, k->create_pr ? "?create_pr=1" : "") : NULL;
-  json_t *body = url ? question(k, ops, count) : NULL, *raw = NULL;
-  char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-  json_decref(body);
-  if (!text) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
-  hf_status st = hf_hub_json(k->hub,
-                             &(struct hf_hub_req){.method = "POST",
-                                                  .url = url,
-                                                  .type = "application/json",
-                                                  .body = text,
-                                                  .body_len = strlen(text),
-                                                  .flags = HF_HTTP_IDEMPOTENT},
-                             &raw);
-  free(text);
-  if (st == HF_OK) st = answer(k, raw, ops, count);
+  bool ok = url && question(k, ops, count, &body);
+  hf_status st = ok ? hf_hub_json(&hub,
+                                  &(struct hf_hub_req){.method = "POST",
+                                                       .url = url,
+                                                       .type = "application/json",
+                                                       .body = body.text,
+                                                       .body_len = body.len,
+                                                       .flags = HF_HTTP_IDEMPOTENT},
+                                  &raw)
+                    : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  free(body.text);
+  if (st == HF_OK) st = answer(c, raw, ops, count);
   json_decref(raw);
   return st;
 }

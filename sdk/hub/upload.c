@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { EARLY_FILES = 4 * HF_WINDOW };
+
 static bool is_file(const char *path) {
   struct stat st;
   return path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
@@ -286,6 +288,57 @@ static hf_status prepare_repo(struct hf_hub_commit *k, const hf_args *args) {
   return HF_OK;
 }
 
+/* Beside looking at the folder and making the repo: libraries are loaded, then the first files are read. */
+struct early {
+  struct hf_hub_commit *k;
+  struct hf_hub_ops *adds;
+  hf_jobs *jobs; /* NULL: nothing runs */
+};
+
+static hf_status load(hf_call *c, void *arg) {
+  struct hf_digester *d = NULL;
+  (void)arg;
+  if (hf_host()->digest_new(c, HF_DIGEST_SHA256, 0, &d) == HF_OK)
+    hf_host()->digest_end(d, NULL);
+  else
+    hf_host()->clear(c);
+  return HF_OK;
+}
+
+static hf_status read_first(hf_call *c, void *arg) {
+  struct early *e = arg;
+  hf_hub_hash_early(e->k, c, e->adds->rows, e->adds->count < EARLY_FILES ? e->adds->count : EARLY_FILES);
+  return HF_OK;
+}
+
+static hf_status early_join(struct early *e) {
+  hf_status st = e->jobs ? hf_host()->jobs_join(e->jobs) : HF_OK;
+  e->jobs = NULL;
+  return st;
+}
+
+static void early_begin(struct early *e, hf_status (*fn)(hf_call *, void *)) {
+  hf_call *c = e->k->hub->call;
+  if (hf_host()->jobs_open(c, 1, &e->jobs) != HF_OK || hf_host()->spawn(e->jobs, fn, e) != HF_OK) hf_host()->clear(c);
+}
+
+static hf_status folder_once(struct hf_hub_commit *k, const hf_args *args, struct hf_hub_upload *u) {
+  struct early e = {.k = k, .adds = &u->adds};
+  early_begin(&e, load);
+  hf_status st = hf_hub_upload_look(k, u), ended = early_join(&e);
+  if (st == HF_OK) st = ended;
+  if (st == HF_OK) hf_hub_commit_begin(k);
+  if (st == HF_OK) early_begin(&e, read_first);
+  if (st == HF_OK) st = prepare_repo(k, args);
+  ended = early_join(&e);
+  if (st == HF_OK) st = ended;
+  if (st == HF_OK) st = hf_hub_upload_folder(k, u);
+  for (uint32_t i = 0; i < u->adds.count; i++) /* left by a failure before they became the commit's */
+    if (u->adds.rows[i].flags & HF_OP_WHOLE) hf_hub_op_forget(k, &u->adds.rows[i]);
+  hf_hub_commit_end(k);
+  return st;
+}
+
 static hf_status once(struct hf_hub_commit *k, const hf_args *args, const struct words *w) {
   hf_call *c = k->hub->call;
   bool file = is_file(w->local);
@@ -301,9 +354,9 @@ static hf_status once(struct hf_hub_commit *k, const hf_args *args, const struct
                             .remove_count = w->remove_count};
   const char *checked;
   k->split = !file;
-  hf_status st = file ? hf_hub_check_file_target(c, w->target, &checked) : hf_hub_upload_look(k, &u);
-  if (st == HF_OK) st = prepare_repo(k, args);
-  if (st == HF_OK) st = file ? hf_hub_upload_file(k, &u) : hf_hub_upload_folder(k, &u);
+  hf_status st = file ? hf_hub_check_file_target(c, w->target, &checked) : folder_once(k, args, &u);
+  if (st == HF_OK && file) st = prepare_repo(k, args);
+  if (st == HF_OK && file) st = hf_hub_upload_file(k, &u);
   hf_hub_ops_free(&u.adds);
   return st;
 }
