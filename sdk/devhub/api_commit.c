@@ -291,6 +291,8 @@ void dh_commit(struct request *r) {
   json_t *document = document_make(r, c);
   int rc = document ? dh_store_commit_batch(r->server->store, document, c->batch, &made, problem) : STORE_FAILED;
   c->made = rc == STORE_OK;
+  dh_batch_end(c->batch, c->made); /* before the answer: what a failed commit had written is gone by then */
+  c->batch = NULL;
   json_decref(document);
   if (rc != STORE_OK) {
     dh_reply_refused(r, rc, problem);

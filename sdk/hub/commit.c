@@ -8,15 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-  GROUPS = 2,
-  WINDOWS = 3,
-  GROUP_FILES = 4096,
-  FILES_FIRST = 1000,
-  FILES_MOST = 10000,
-  FILES_LEAST = 20,
-  DOUBTS_MOST = 3
-};
+enum { GROUPS = 2, WINDOWS = 3, GROUP_FILES = 4096, FILES_FIRST = 1000, FILES_MOST = 10000, FILES_LEAST = 20 };
 #define GROUP_BYTES   ((uint64_t)8 << 30)
 #define REGULAR_BYTES ((uint64_t)100 << 20)
 #define HELD_BYTES    ((uint64_t)20 << 20) /* of small files: those of one commit are held while the next ones are read */
@@ -179,8 +171,7 @@ static bool is_left_out(const struct hf_hub_op *op) {
   return op->kind == HF_OP_ADD && (op->flags & (HF_OP_IGNORED | HF_OP_UNCHANGED));
 }
 
-/* The page of a commit. */
-static const char *commit_url(hf_call *c, const struct hf_hub_commit *k, const char *oid) {
+const char *hf_hub_commit_url(hf_call *c, const struct hf_hub_commit *k, const char *oid) {
   bool model = !strcmp(k->repo.type, "model");
   return hf_hub_text(c, "%s/%s%s%s/commit/%s", k->hub->endpoint, model ? "" : k->repo.type, model ? "" : "s/",
                      k->repo.id, oid);
@@ -233,7 +224,9 @@ static hf_status post(hf_call *c, struct run *r, struct hf_hub_op *const *ops, u
   if (!url || !message) return HF_ENOMEM;
   TRY(hf_hub_commit_body(c, message, k->description, r->commits ? NULL : k->parent, ops, count, &body));
   hf_status st = hf_hub_json(
-      &hub, &(struct hf_hub_req){.method = "POST", .url = url, .type = "application/x-ndjson", .source = body}, raw);
+      &hub,
+      &(struct hf_hub_req){.method = "POST", .url = url, .tries = 1, .type = "application/x-ndjson", .source = body},
+      raw);
   body->close(body);
   return st;
 }
@@ -242,36 +235,6 @@ static hf_status post(hf_call *c, struct run *r, struct hf_hub_op *const *ops, u
 static bool too_much(hf_call *c) {
   const struct hf_error *e = hf_host()->error(c);
   return e && (e->http_status == 413 || e->http_status == 504);
-}
-
-/* The answer is lost, and with it whether the commit was made. */
-static bool in_doubt(hf_call *c, hf_status st) {
-  const struct hf_error *e = hf_host()->error(c);
-  uint32_t status = e ? e->http_status : 0;
-  return status == 500 || status == 502 || status == 504 || ((st == HF_ENET || st == HF_ETIMEDOUT) && !status);
-}
-
-/* HF_OK: it was made after all; HF_PENDING: it was not, and may be sent again; else the failure, as it was. */
-static hf_status look_whether_made(hf_call *c, struct run *r, struct hf_hub_op *const *ops, uint32_t count) {
-  struct hf_hub_commit *k = r->k;
-  struct hf_hub hub = *k->hub;
-  struct hf_error lost;
-  json_t *raw = NULL;
-  hub.call = c;
-  TRY(hf_hub_error_keep(c, &lost));
-  if (opens_pull(r)) return lost.code;
-  hf_host()->clear(c);
-  int made = hf_hub_commit_was_made(&hub, &k->repo, r->revision, ops, count);
-  if (made > 0 && hf_hub_info(&hub, &k->repo, r->revision, NULL, &raw) == HF_OK) {
-    k->oid = hf_hub_get(raw, "sha") ? hf_host()->intern(c, hf_hub_get(raw, "sha"), SIZE_MAX) : NULL;
-    k->url = k->oid ? commit_url(c, k, k->oid) : NULL;
-    k->committed = k->url != NULL;
-    json_decref(raw);
-    return k->url ? HF_OK : HF_ENOMEM;
-  }
-  hf_host()->clear(c);
-  if (made == 0) return HF_PENDING;
-  return hf_host()->fail(c, &lost);
 }
 
 /* With Xet the reference opens the pull request first, and commits to its ref: that can be repeated without a second one. */
@@ -312,16 +275,15 @@ static hf_status post_surely(hf_call *c, struct run *r, struct hf_hub_op *const 
   if (opens_pull(r) && r->k->by_xet && r->k->split) TRY(open_pull(c, r));
   for (uint32_t n = 1;; n++) {
     json_t *raw = NULL;
-    struct hf_error why;
     hf_status st = post(c, r, ops, count, &raw);
     if (st == HF_OK) st = read_answer(c, r, raw);
     json_decref(raw);
-    if (st == HF_OK || !in_doubt(c, st)) return st;
-    TRY(hf_hub_error_keep(c, &why));
-    hf_status found = look_whether_made(c, r, ops, count);
-    if (found != HF_PENDING) return found;
-    if (n == DOUBTS_MOST) return hf_host()->fail(c, &why);
-    TRY(hf_host()->backoff(c, n, 0));
+    if (st == HF_OK || !hf_hub_commit_in_doubt(c, st)) return st;
+    struct hf_hub_doubt d = {r->k, r->revision, message_of(c, r), ops, count, opens_pull(r)};
+    if (!d.title) return HF_ENOMEM;
+    st = hf_hub_commit_doubt(c, &d, n);
+    if (st == HF_OK && d.opens_pull) return follow_pull(c, r);
+    if (st != HF_PENDING) return st;
   }
 }
 
@@ -595,7 +557,7 @@ static hf_status nothing_to_do(struct run *r) {
   const char *sha = hf_hub_get(raw, "sha");
   k->oid = sha ? hf_host()->intern(c, sha, SIZE_MAX) : "None";
   json_decref(raw);
-  k->url = k->oid ? commit_url(c, k, k->oid) : NULL;
+  k->url = k->oid ? hf_hub_commit_url(c, k, k->oid) : NULL;
   return k->url ? HF_OK : HF_ENOMEM;
 }
 

@@ -166,6 +166,20 @@ hf_status hf_hub_paths(struct hf_hub *, const struct hf_repo *, const char *revi
 int hf_hub_commit_was_made(struct hf_hub *, const struct hf_repo *, const char *revision, struct hf_hub_op *const *,
                            uint32_t count);
 
+/* ---- commit_doubt.c ---- */
+struct hf_hub_doubt {
+  struct hf_hub_commit *k;
+  const char *revision, *title;
+  struct hf_hub_op *const *ops;
+  uint32_t count;
+  bool opens_pull; /* the commit itself was to open a pull request */
+};
+/* Does the error leave open whether the commit was made? */
+bool hf_hub_commit_in_doubt(hf_call *, hf_status);
+/* After attempt n of it. HF_OK: it was made, url, oid and pr_url are known; HF_PENDING: it was not, send it again; else the
+ * error, as it was. Waits as long as the server asked for. */
+hf_status hf_hub_commit_doubt(hf_call *, const struct hf_hub_doubt *, uint32_t n);
+
 /* ---- copy.c ---- */
 hf_status hf_hub_copies(struct hf_hub_commit *);
 
@@ -215,5 +229,7 @@ hf_status hf_hub_commit_run(struct hf_hub_commit *);
 hf_status hf_hub_commit_words(const struct hf_hub_commit *);
 /* They are right, and so is the parent. */
 hf_status hf_hub_commit_check(struct hf_hub_commit *);
+/* The page of a commit. */
+const char *hf_hub_commit_url(hf_call *, const struct hf_hub_commit *, const char *oid);
 
 #endif
