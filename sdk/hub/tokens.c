@@ -325,7 +325,8 @@ static hf_status read_all(hf_call *c, const char *path, char **text, size_t *len
   return st;
 }
 
-hf_status hf_secrets_load(struct hf_hub *hub, const char *path, json_t **all) {
+/* What cannot be read counts as empty, as with the reference. */
+static hf_status load(struct hf_hub *hub, const char *path, json_t **all, bool *damaged) {
   hf_call *c = hub->call;
   char *text;
   size_t len, line = 0;
@@ -335,11 +336,17 @@ hf_status hf_secrets_load(struct hf_hub *hub, const char *path, json_t **all) {
   *all = text ? hf_tokens_parse(text, len, &line) : json_object();
   if (text) explicit_bzero(text, len);
   free(text);
+  *damaged = !*all;
   if (!*all) {
     hf_hub_log(hub, HF_LOG_ERROR, "Error parsing stored tokens file: %s is damaged at line %zu.", path, line);
     *all = json_object();
   }
   return *all ? HF_OK : hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+}
+
+hf_status hf_secrets_load(struct hf_hub *hub, const char *path, json_t **all) {
+  bool damaged;
+  return load(hub, path, all, &damaged);
 }
 
 hf_status hf_tokens_load(struct hf_hub *hub, json_t **all) {
@@ -359,12 +366,33 @@ static hf_status lock_take(hf_call *c, int fd, const char *path) {
   return HF_OK;
 }
 
+/* A login writes over a damaged file; what was in it stays beside it, for whoever can mend it. */
+static hf_status keep_damaged(struct hf_hub *hub, const char *path) {
+  hf_call *c = hub->call;
+  char *text;
+  size_t len;
+  const char *copy = hf_hub_text(c, "%s.damaged", path);
+  for (unsigned n = 2; copy && n < 100 && !access(copy, F_OK); n++) copy = hf_hub_text(c, "%s.damaged-%u", path, n);
+  if (!copy) return HF_ENOMEM;
+  TRY(read_all(c, path, &text, &len));
+  if (!text) return HF_OK;
+  hf_status st = hf_secret_write(c, copy, text, len);
+  explicit_bzero(text, len);
+  free(text);
+  if (st == HF_OK)
+    hf_hub_log(hub, HF_LOG_WARNING, "The damaged file is kept as %s; copy the tokens that you still need out of it.",
+               copy);
+  return st;
+}
+
 static hf_status change(struct hf_hub *hub, const char *path, hf_status (*fn)(struct hf_hub *, void *, json_t *),
                         void *arg) {
   hf_call *c = hub->call;
   json_t *all;
-  TRY(hf_secrets_load(hub, path, &all));
+  bool damaged;
+  TRY(load(hub, path, &all, &damaged));
   hf_status st = fn(hub, arg, all);
+  if (st == HF_OK && damaged) st = keep_damaged(hub, path);
   size_t len = 0;
   char *text = st == HF_OK ? hf_tokens_print(all, &len) : NULL;
   json_decref(all);
