@@ -22,8 +22,8 @@ enum { CONNECTIONS_MAX = 4096, CONNECTION_SECONDS = 300, GENERATED_BLOCK = 256 *
 static const struct {
   const char *name;
   enum method method;
-} methods[] = {
-    {"GET", METHOD_GET}, {"HEAD", METHOD_HEAD}, {"POST", METHOD_POST}, {"PUT", METHOD_PUT}, {"DELETE", METHOD_DELETE}};
+} methods[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD},     {"POST", METHOD_POST},
+               {"PUT", METHOD_PUT}, {"DELETE", METHOD_DELETE}, {"PATCH", METHOD_PATCH}};
 
 static void *request_new(void *arg, const char *uri, struct MHD_Connection *connection) {
   (void)arg;

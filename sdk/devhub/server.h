@@ -12,7 +12,7 @@
 #include <microhttpd.h>
 
 enum origin { ORIGIN_HUB, ORIGIN_CDN, ORIGINS };
-enum method { METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_PUT = 8, METHOD_DELETE = 16 };
+enum method { METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_PUT = 8, METHOD_DELETE = 16, METHOD_PATCH = 32 };
 
 /* At most `count` requests in each window of `seconds`, for each token; count 0: no limit (limit.c). */
 enum { LIMIT_HEADERS = 1, LIMIT_RETRY_AFTER = 2 };
@@ -189,6 +189,10 @@ void dh_telemetry(struct request *r), dh_validate_yaml(struct request *r), dh_au
 void dh_create(struct request *r), dh_delete(struct request *r), dh_move(struct request *r),
     dh_duplicate(struct request *r), dh_settings(struct request *r), dh_repos_list(struct request *r);
 void dh_branch(struct request *r), dh_tag(struct request *r), dh_super_squash(struct request *r);
+void dh_collections(struct request *r), dh_collection_make(struct request *r), dh_collection(struct request *r);
+void dh_collection_change(struct request *r), dh_collection_item(struct request *r);
+void dh_webhooks(struct request *r), dh_webhook_make(struct request *r), dh_webhook(struct request *r);
+void dh_webhook_enable(struct request *r), dh_webhook_disable(struct request *r);
 void dh_like(struct request *r), dh_likes(struct request *r), dh_likers(struct request *r);
 void dh_access_list(struct request *r), dh_access_handle(struct request *r), dh_access_grant(struct request *r),
     dh_access_ask(struct request *r);

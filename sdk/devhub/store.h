@@ -169,6 +169,15 @@ int dh_store_access_drop(struct store *s, int64_t repo, const char *user);
 json_t *dh_store_access_list(struct store *s, int64_t repo, const char *status);
 int dh_store_setting(struct store *s, const char *key, char *value, size_t room);
 int dh_store_setting_set(struct store *s, const char *key, const char *value);
+/* Documents as the API shows them (store_document.c); owner NULL: of everybody. What is read and written between begin and end
+ * is one change; end takes it back unless rc is STORE_OK. */
+enum document_kind { DOCUMENT_COLLECTION, DOCUMENT_WEBHOOK };
+int dh_document(struct store *s, enum document_kind kind, const char *id, json_t **out);
+json_t *dh_documents(struct store *s, enum document_kind kind, const char *owner);
+int dh_document_set(struct store *s, enum document_kind kind, const char *id, const char *owner, const json_t *value);
+int dh_document_drop(struct store *s, enum document_kind kind, const char *id);
+int dh_documents_begin(struct store *s);
+int dh_documents_end(struct store *s, int rc);
 /* Everything read between the two is of one moment. */
 int dh_store_read_begin(struct store *s);
 void dh_store_read_end(struct store *s);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, type INTEGER NOT NULL, name TEXT NOT NULL,"
@@ -52,6 +52,8 @@ static const char schema[] =
     " PRIMARY KEY(upload, number)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS cas(kind INTEGER NOT NULL, hash TEXT NOT NULL, other TEXT NOT NULL, data BLOB NOT NULL,"
     " PRIMARY KEY(kind, hash)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS documents(kind INTEGER NOT NULL, id TEXT NOT NULL, owner TEXT NOT NULL,"
+    " data TEXT NOT NULL, PRIMARY KEY(kind, id)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
 /* Run once for a folder of schema 1: its LFS files become objects of their repos. */
@@ -165,6 +167,10 @@ static const char *const statements[ST_COUNT] = {
     [ST_CAS] = "SELECT other, data FROM cas WHERE kind = ?1 AND hash = ?2",
     [ST_CAS_SET] = "INSERT OR REPLACE INTO cas(kind, hash, other, data) VALUES(?1, ?2, ?3, ?4)",
     [ST_CAS_DROP] = "DELETE FROM cas WHERE kind = ?1 AND hash = ?2",
+    [ST_DOCUMENT] = "SELECT data FROM documents WHERE kind = ?1 AND id = ?2",
+    [ST_DOCUMENTS] = "SELECT data FROM documents WHERE kind = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY id",
+    [ST_DOCUMENT_SET] = "INSERT OR REPLACE INTO documents(kind, id, owner, data) VALUES(?1, ?2, ?3, ?4)",
+    [ST_DOCUMENT_DROP] = "DELETE FROM documents WHERE kind = ?1 AND id = ?2",
     [ST_SETTING] = "SELECT value FROM settings WHERE key = ?1",
     [ST_SETTING_SET] = "INSERT OR REPLACE INTO settings(key, value) VALUES(?1, ?2)",
     [ST_DISCUSSION] =
@@ -347,7 +353,7 @@ static bool schema_ready(struct store *s) {
     version = sqlite3_column_int(st, 0);
   sqlite3_finalize(st);
   if (version == SCHEMA_VERSION) return true;
-  if (version != 0 && version != 1) {
+  if (version < 0 || version > SCHEMA_VERSION) {
     fprintf(stderr, "hf-devhub: %s was made by another version (schema %d, need %d); use another data folder\n", s->uri,
             version, SCHEMA_VERSION);
     return false;
