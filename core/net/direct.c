@@ -15,6 +15,7 @@
 struct lane {
   struct lane *next;
   CURLM *multi;
+  CURL *easy;
   char origin[128]; /* of its last exchange, so that its connection is found again */
   struct exchange *x;
   uint64_t timer_ns; /* when curl wants to be called, 0: not at all */
@@ -56,6 +57,7 @@ static int on_timer(CURLM *multi, long ms, void *arg) {
 /* ---- lanes ---------------------------------------------------------------------------------------------------------- */
 
 static void lane_free(struct lane *l) {
+  if (l->easy != NULL) curl_easy_cleanup(l->easy);
   if (l->multi != NULL) curl_multi_cleanup(l->multi);
   free(l);
 }
@@ -115,6 +117,10 @@ void lane_give(struct stack *s, struct lane *l) {
   l->next = s->idle_lanes;
   s->idle_lanes = l;
   pthread_mutex_unlock(&s->lock);
+}
+
+CURL **lane_easy(struct lane *l) {
+  return l != NULL ? &l->easy : NULL;
 }
 
 void lanes_close(struct stack *s) {

@@ -235,7 +235,9 @@ static void give_back(struct exchange *x) {
   drop_chunks(s, &x->out);
   chunk_put(s, x->sending);
   curl_slist_free_all(x->headers);
-  if (x->easy != NULL) {
+  if (x->easy != NULL && x->kept != NULL) {
+    curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
+  } else if (x->easy != NULL) {
     pthread_mutex_lock(&s->lock);
     bool keep = s->idle_count < sizeof(s->idle_easy) / sizeof(s->idle_easy[0]);
     if (keep) s->idle_easy[s->idle_count++] = x->easy;
@@ -264,7 +266,8 @@ static struct exchange *exchange_new(struct stack *s, const struct hf_net_req *r
 hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, struct hf_net_result *result) {
   struct stack *s = net;
   *result = (struct hf_net_result){.struct_size = sizeof(*result), .sent_nothing = 1};
-  bool alone = req->flags & HF_NETREQ_PATIENT && req->on_send == NULL && !(s->light_self != NULL && s->light_self());
+  bool alone = req->flags & HF_NETREQ_PATIENT && strcmp(req->method, "POST") == 0 && req->on_send == NULL &&
+               !(req->flags & (HF_NETREQ_RAW | HF_NETREQ_BULK)) && !(s->light_self != NULL && s->light_self());
   struct lane *lane = alone ? lane_take(s, req->url) : NULL;
   if (lane == NULL && stack_start(s) != HF_OK)
     return s->host->failf(call, HF_ENOMEM, "cannot start the network thread");
@@ -279,6 +282,7 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   }
   struct turn t = {.call = call, .x = x, .begin_ns = stack_now_ns()};
   if (lane != NULL) x->direct = &t;
+  x->kept = lane_easy(lane);
   t.st = request_prepare(call, x);
   if (t.st == HF_OK) {
     if (lane != NULL)

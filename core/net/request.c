@@ -10,6 +10,8 @@
 
 #include "stack.h"
 
+#define ASKS_FROM 1000u
+
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
   (void)arg, (void)purpose;
   return socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
@@ -21,8 +23,15 @@ static int rewind_stream(void *arg, curl_off_t off, int from) {
   return CURL_SEEKFUNC_FAIL;
 }
 
-static CURL *get_easy(struct stack *s) {
+/* A lane's own handle keeps what is the same for all requests; others start anew. */
+static CURL *get_easy(struct exchange *x, bool *fresh) {
+  struct stack *s = x->stack;
   CURL *e = NULL;
+  *fresh = x->kept == NULL || *x->kept == NULL;
+  if (x->kept != NULL) {
+    if (*fresh) *x->kept = curl_easy_init();
+    return *x->kept;
+  }
   pthread_mutex_lock(&s->lock);
   if (s->idle_count > 0) e = s->idle_easy[--s->idle_count];
   pthread_mutex_unlock(&s->lock);
@@ -48,15 +57,16 @@ static bool add_line(struct exchange *x, const char *line) {
   return true;
 }
 
-/* "Name:" takes away what curl would add; "Name;" sends it empty. */
+/* "Name:" takes away what curl would add; "Name;" sends it empty. What curl adds as it is wanted costs least. */
 static bool add_headers(struct exchange *x) {
   static const char *const unwanted[] = {"Accept:", "Content-Type:", "Expect:"};
   const struct hf_net_req *req = x->req;
-  for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
+  bool asks = req->on_send != NULL || req->body_len > ASKS_FROM; /* curl asks before it sends so much */
+  for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]) - !asks; i++)
     if (!has_header(req, unwanted[i]) && !add_line(x, unwanted[i])) return false;
-  }
   for (uint32_t i = 0; i < req->header_count; i++) {
     const struct hf_kv *h = &req->headers[i];
+    if (strcasecmp(h->key, "accept") == 0 && strcmp(h->value, "*/*") == 0) continue;
     size_t key = strlen(h->key), value = strlen(h->value), len = key + value + 3;
     char *text = malloc(len);
     if (text == NULL) return false;
@@ -132,16 +142,8 @@ static void set_http(CURL *e, const struct exchange *x) {
   }
 }
 
-hf_status request_prepare(hf_call *call, struct exchange *x) {
-  struct stack *s = x->stack;
-  const struct hf_net_req *req = x->req;
-  CURL *e = x->easy = get_easy(s);
-  if (e == NULL || !add_headers(x)) return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
-  if (curl_easy_setopt(e, CURLOPT_URL, req->url) != CURLE_OK)
-    return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
-  curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
-  curl_easy_setopt(e, CURLOPT_PRIVATE, x);
-  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->problem);
+/* The same for every request. */
+static void set_fixed(CURL *e, const struct stack *s) {
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -155,17 +157,31 @@ hf_status request_prepare(hf_call *call, struct exchange *x) {
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* never wait for a name look-up that nobody needs any more */
 #endif
-  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(req->connect_ms != 0 ? req->connect_ms : s->connect_ms));
-  curl_easy_setopt(e, CURLOPT_PROXY, proxy_rules_find(s->proxies, req->url));
   curl_easy_setopt(e, CURLOPT_NOPROXY, "");
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, receive_header);
-  curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
   curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, receive_body);
-  curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
   curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, note_progress);
-  curl_easy_setopt(e, CURLOPT_XFERINFODATA, x);
   curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
   set_tls(e, s);
+}
+
+hf_status request_prepare(hf_call *call, struct exchange *x) {
+  struct stack *s = x->stack;
+  const struct hf_net_req *req = x->req;
+  bool fresh;
+  CURL *e = x->easy = get_easy(x, &fresh);
+  if (e == NULL || !add_headers(x)) return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
+  if (fresh) set_fixed(e, s);
+  if (curl_easy_setopt(e, CURLOPT_URL, req->url) != CURLE_OK)
+    return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
+  curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+  curl_easy_setopt(e, CURLOPT_PRIVATE, x);
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->problem);
+  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(req->connect_ms != 0 ? req->connect_ms : s->connect_ms));
+  curl_easy_setopt(e, CURLOPT_PROXY, proxy_rules_find(s->proxies, req->url));
+  curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
+  curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+  curl_easy_setopt(e, CURLOPT_XFERINFODATA, x);
   set_http(e, x);
   set_method(e, x);
   return HF_OK;

@@ -82,7 +82,7 @@ enum { MAIL_START = 1, MAIL_RESUME_RECV = 2, MAIL_RESUME_SEND = 4, MAIL_END = 8 
 struct exchange {
   struct stack *stack;
   const struct hf_net_req *req;
-  CURL *easy;
+  CURL *easy, **kept; /* kept: of the lane, whose requests differ in URL, headers and body only; NULL: none */
   struct curl_slist *headers;
   char problem[CURL_ERROR_SIZE];
   size_t ahead;
@@ -149,6 +149,7 @@ bool direct_body(struct exchange *, const char *, size_t);
 struct lane *lane_take(struct stack *, const char *url);
 void lane_run(struct lane *, struct exchange *, bool (*look)(void *), void *arg);
 void lane_give(struct stack *, struct lane *);
+CURL **lane_easy(struct lane *);
 void lanes_close(struct stack *);
 
 /* slots.c: waits for this URL's host to have room; give back what was taken. *slot may be NULL. */

@@ -187,8 +187,13 @@ static bool carries_body(const char *name) {
   return strncasecmp(name, "content-", 8) == 0 || strcasecmp(name, "transfer-encoding") == 0;
 }
 
+/* The origin that the request was made for. */
+static bool is_home(const struct http *h) {
+  return h->url == h->req.url || hf_url_same_origin(h->req.url, h->url);
+}
+
 static void add_own(struct http *h, struct rows *r) {
-  bool home = h->trusted_way && hf_url_same_origin(h->req.url, h->url);
+  bool home = h->trusted_way && is_home(h);
   for (uint32_t i = 0; i < h->req.headers.count; i++) drop(r, own_row(h, i)->key);
   for (uint32_t i = 0; i < h->req.headers.count; i++) {
     const struct hf_kv *row = own_row(h, i);
@@ -224,7 +229,7 @@ hf_status http_request_headers(struct http *h, struct hf_kv rows[HTTP_REQUEST_HE
   for (uint32_t i = 0; i < r.n; i++)
     if (is_credential(r.at[i].key)) hf_secret_carried(r.at[i].value);
   h->secret_from = NULL;
-  if (h->trusted_way && hf_url_same_origin(h->req.url, h->url)) h->secret_from = h->req.secret_from;
+  if (h->trusted_way && is_home(h)) h->secret_from = h->req.secret_from;
   if (h->secret_from == NULL && has(&r, "authorization")) h->secret_from = hf_call_get_option(h->call, "HF_TOKEN_FROM");
   *n = r.n;
   return HF_OK;

@@ -253,9 +253,42 @@ static const char *distinct(hf_call *c, const char *text) {
   return out;
 }
 
+/* The last one that was made, by what it was made of. */
+static struct {
+  pthread_mutex_t lock;
+  char library[96], agent[96], origin[96], text[512];
+} made = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool same(const char *known, const char *now) {
+  return !strcmp(known, now ? now : "");
+}
+
+static const char *known_text(hf_call *c, const char *library, const char *agent, const char *origin) {
+  pthread_mutex_lock(&made.lock);
+  bool known = made.text[0] && same(made.library, library) && same(made.agent, agent) && same(made.origin, origin);
+  const char *text = known ? hf_host()->intern(c, made.text, SIZE_MAX) : NULL;
+  pthread_mutex_unlock(&made.lock);
+  return text;
+}
+
+static void keep_text(const char *library, const char *agent, const char *origin, const char *text) {
+  const char *from[] = {library, agent ? agent : "", origin ? origin : ""};
+  for (size_t i = 0; i < HF_COUNT(from); i++)
+    if (strlen(from[i]) >= sizeof made.library) return;
+  if (!text || strlen(text) >= sizeof made.text) return;
+  pthread_mutex_lock(&made.lock);
+  snprintf(made.library, sizeof made.library, "%s", from[0]);
+  snprintf(made.agent, sizeof made.agent, "%s", from[1]);
+  snprintf(made.origin, sizeof made.origin, "%s", from[2]);
+  snprintf(made.text, sizeof made.text, "%s", text);
+  pthread_mutex_unlock(&made.lock);
+}
+
 const char *hf_hub_user_agent(struct hf_hub *hub) {
   hf_call *c = hub->call;
   const char *agent = telemetry(c) ? agent_of(c) : NULL, *origin = hf_hub_setting(c, "HF_HUB_USER_AGENT_ORIGIN");
+  const char *known = known_text(c, hub->library, agent, origin);
+  if (known) return known;
   const char *text =
       hf_hub_text(c, "%s; hf_hub/" HF_REFERENCE_VERSION "; libhf/%s%s%s%s%s", hub->library, hf_version(),
                   agent ? "; agent/" : "", agent ? agent : "", origin ? "; origin/" : "", origin ? origin : "");
@@ -265,5 +298,7 @@ const char *hf_hub_user_agent(struct hf_hub *hub) {
       return hf_hub_fail(c, HF_EINVAL, "ValueError",
                          "The user agent would hold a control character; check HF_HUB_USER_AGENT_ORIGIN."),
              NULL;
-  return distinct(c, text);
+  text = distinct(c, text);
+  keep_text(hub->library, agent, origin, text);
+  return text;
 }

@@ -205,6 +205,32 @@ json_t *hf_json_read(const char *s, size_t len, json_error_t *why) {
   return json_loadb(s, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, why);
 }
 
+/* ---- copies ----------------------------------------------------------------------------------------------------------- */
+
+static json_t *copy(const json_t *v, int depth) {
+  if (depth == DEPTH) return json_deep_copy(v);
+  if (json_is_object(v)) {
+    const char *key;
+    size_t n;
+    json_t *out = json_object(), *member;
+    json_object_keylen_foreach((json_t *)(uintptr_t)v, key, n, member) {
+      if (out && json_object_setn_new_nocheck(out, key, n, copy(member, depth + 1))) json_decref(out), out = NULL;
+    }
+    return out;
+  }
+  if (json_is_array(v)) {
+    json_t *out = json_array();
+    for (size_t i = 0; out && i < json_array_size(v); i++)
+      if (json_array_append_new(out, copy(json_array_get(v, i), depth + 1))) json_decref(out), out = NULL;
+    return out;
+  }
+  return json_incref((json_t *)(uintptr_t)v); /* never changed in place */
+}
+
+json_t *hf_json_copy(const json_t *v) {
+  return v ? copy(v, 0) : NULL;
+}
+
 /* ---- writing ---------------------------------------------------------------------------------------------------------- */
 
 struct writer {

@@ -50,6 +50,9 @@ static void same_as_the_library(const char *text, size_t len) {
     ck_assert(json_equal(ours, theirs));
     ck_assert_str_eq(written, right);
     ck_assert_uint_eq(n, strlen(right));
+    json_t *copied = hf_json_copy(theirs);
+    ck_assert(json_equal(copied, theirs) && (copied != theirs || !(json_is_object(theirs) || json_is_array(theirs))));
+    json_decref(copied);
     free(mine);
     free(right);
     free(written);

@@ -2,6 +2,7 @@
  * others only where a section of hf.conf says so; the key of a provider goes to that provider; only a key that is named for
  * the call goes where the call goes. Every key knows where it came from, for --trace. */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -53,8 +54,10 @@ static const char *section(hf_call *c, const char *url, const char *key) {
   if (!https && !loopback(host, n)) return NULL;
   for (size_t i = 0; i < n; i++) name[i] = (char)tolower((unsigned char)host[i]);
   if (https && n > 4 && !strncmp(name + n - 4, ":443", 4)) n -= 4;
-  const char *whole = hf_hub_text(c, "%.*s.%s", (int)n, name, key);
-  struct hf_setting s = whole ? hf_config_setting(hf_call_runtime(c), whole) : (struct hf_setting){0};
+  char whole[sizeof name + 16];
+  memcpy(whole, name, n);
+  snprintf(whole + n, sizeof whole - n, ".%s", key);
+  struct hf_setting s = hf_config_setting(hf_call_runtime(c), whole);
   return s.value && *s.value ? s.value : NULL;
 }
 

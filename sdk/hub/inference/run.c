@@ -88,7 +88,7 @@ static hf_status take_extra(struct inf *f, json_t *more) {
 
 static hf_status take_args(struct inf *f) {
   const struct inf_ask *a = f->ask;
-  f->args = json_deep_copy(a->args);
+  f->args = hf_json_copy(a->args);
   if (!f->args) f->args = json_object();
   if (!json_is_object(f->args)) return inf_fail(f, HF_EINVAL, "ValueError", "The arguments must be a JSON object.");
   f->call_model = text_of(f->args, "model") ? hf_host()->intern(f->c, text_of(f->args, "model"), SIZE_MAX) : NULL;
