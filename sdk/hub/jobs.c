@@ -146,17 +146,23 @@ hf_status hf_hub_job_wait(struct hf_hub *hub, const struct hf_job_at *at, size_t
 
 hf_status hf_hub_job_labels(hf_call *c, const hf_args *args, json_t **labels) {
   const char *name = hf_hub_arg(args, "name");
-  *labels = json_object();
-  for (uint32_t i = 0; *labels && i < hf_host()->arg_count(args, "label"); i++) {
+  json_t *map = json_object();
+  hf_status st = map ? HF_OK : HF_ENOMEM;
+  *labels = NULL;
+  for (uint32_t i = 0; st == HF_OK && i < hf_host()->arg_count(args, "label"); i++) {
     const char *text = hf_host()->arg_str(args, "label", i), *equals = strchr(text, '=');
     const char *key = equals ? hf_host()->intern(c, text, (size_t)(equals - text)) : text;
-    if (!key || json_object_set_new(*labels, key, json_string(equals ? equals + 1 : "")))
-      return json_decref(*labels), hf_hub_fail(c, HF_EINVAL, "ValueError", "A label is not UTF-8.");
+    if (!key || json_object_set_new(map, key, json_string(equals ? equals + 1 : "")))
+      st = hf_hub_fail(c, HF_EINVAL, "ValueError", "A label is not UTF-8.");
   }
-  if (name && json_object_get(*labels, "name"))
-    return json_decref(*labels), hf_hub_refuse(c, "--name and --label name=... cannot both be provided.");
-  if (name) json_object_set_new(*labels, "name", json_string(name));
-  return *labels ? HF_OK : HF_ENOMEM;
+  if (st == HF_OK && name && json_object_get(map, "name"))
+    st = hf_hub_refuse(c, "--name and --label name=... cannot both be provided.");
+  if (st == HF_OK && name) json_object_set_new(map, "name", json_string(name));
+  if (st == HF_OK)
+    *labels = map;
+  else
+    json_decref(map);
+  return st;
 }
 
 /* ---- descriptions -------------------------------------------------------------------------------------------------------- */
@@ -218,6 +224,8 @@ hf_status hf_hub_job_shape(struct hf_hub *hub, const json_t *raw, json_t **out) 
     json_t *value = json_object_get(spec, runs[i]);
     if (value) json_object_set(*out, runs[i], value);
   }
+  if (st == HF_OK && (!hf_hub_get(*out, "id") || !hf_hub_get(json_object_get(rest, "owner"), "name")))
+    st = hf_hub_fail(hub->call, HF_EPROTO, NULL, "The Hub describes a job without a name for it; check HF_ENDPOINT.");
   if (st == HF_OK) {
     const char *url = hf_hub_text(hub->call, "%s/jobs/%s/%s", hub->endpoint,
                                   hf_hub_get(json_object_get(rest, "owner"), "name"), hf_hub_get(*out, "id"));

@@ -471,7 +471,8 @@ hf_status hf_hub_run_job_by_clock(hf_call *c, void *state, const hf_args *args, 
   if (st == HF_OK && !p.dry) st = send(&p, "/api/scheduled-jobs/{namespace}", &answer);
   if (st == HF_OK && !p.dry) st = hf_hub_scheduled_shape(&p.hub, answer, &shape);
   if (st == HF_OK && !p.dry) {
-    const char *id = hf_hub_get(shape, "id"), *owner = hf_hub_get(json_object_get(shape, "owner"), "name");
+    const char *id = or_empty(hf_hub_get(shape, "id"));
+    const char *owner = or_empty(hf_hub_get(json_object_get(shape, "owner"), "name"));
     const char *name = hf_hub_get(json_object_get(json_object_get(shape, "job_spec"), "labels"), "name");
     st = hf_hub_say(out, c, HF_OUT_MESSAGE, "Scheduled Job created");
     if (st == HF_OK) st = hf_hub_record(out, c, HF_OUT_RESULT, json_pack("{s:s?, s:s?}", "id", id, "name", name));

@@ -379,9 +379,11 @@ static bool is_key(const struct reader *r) {
   const char *p = r->p;
   if (p < r->end && (*p == '"' || *p == '\'')) {
     char quote = *p++;
-    for (; p < r->end && *p != '\n' && *p != quote; p++)
-      if (quote == '"' && *p == '\\' && p + 1 < r->end) p++;
-    if (p < r->end && *p == quote && p + 1 < r->end && p[1] == quote && quote == '\'') return false;
+    for (; p < r->end && *p != '\n'; p++) {
+      bool pair = p + 1 < r->end && (quote == '"' ? *p == '\\' : *p == quote && p[1] == quote);
+      if (!pair && *p == quote) break;
+      p += pair;
+    }
     if (p >= r->end || *p != quote) return false;
     for (p++; p < r->end && *p == ' ';) p++;
     return p < r->end && *p == ':' && (p + 1 == r->end || gap(p[1]));
@@ -440,6 +442,7 @@ static hf_status value_at(struct reader *r, long parent, json_t **out) {
       spaces(r);
       if (r->p >= r->end || at(r, 0) == '\n' || at(r, 0) == '#') return HF_OK;
       json_decref(*out);
+      *out = NULL;
       return bad(r, "something stands behind a value");
     }
     TRY(plain(r, parent, false));

@@ -159,6 +159,18 @@ class Program(unittest.TestCase):
             self.assertNotIn("cret", done.stderr)
             self.assertFalse((self.home / "hf/stored_tokens").exists())
 
+    # ---- cards ----
+
+    def test_cards_that_cannot_be_read(self):
+        card = self.home / "card.md"
+        for line, text in ((2, "a: 1\nb: 'x' y"), (1, "a: [1, 2"), (2, "a: 1\n- b"), (1, "a: b: c"), (1, "a: &x 1"), (1, 'a: "\\q"'),
+                           (1, "a: *x"), (1, "<<: 1"), (1, "a: 99999999999999999999"), (1, "[" * 60), (2, "a:\n  'b\n"), (2, "a: 1\n  b: 2"),
+                           (3, "a:\n- 'x'\n- 'y' z")):
+            card.write_text(f"---\n{text}\n---\nbody\n")
+            done = self.hf("models", "card", str(card), "--metadata")
+            self.assertEqual((done.returncode, done.stdout), (1, ""), text)
+            self.assertRegex(done.stderr, r"Error: Line \d+ of the card's metadata cannot be read: [^\n]*\. Correct README\.md\.", text)
+
     # ---- commands that are elsewhere ----
 
     def test_command_of_the_reference_that_is_not_here(self):
