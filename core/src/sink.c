@@ -115,6 +115,7 @@ static hf_status before_write(hf_call *c, struct hf_wrap *w, uint64_t off, uint6
     if (off < w->claim || off < w->hashed) w->rehash = true;
     hf_journal_forget(w, off, total);
   }
+  hf_frontier_leave(w, off, total);
   pthread_mutex_unlock(&w->lock);
   return fits ? st : wrong_size(c, w, off + total);
 }

@@ -87,6 +87,8 @@ uint64_t hf_sink_moved(const struct hf_sink *);
 /* Follows the frontier after [off, ...) was written and is held; reads at most `budget` bytes back. */
 hf_status hf_frontier_follow(hf_call *, struct hf_wrap *, uint64_t off, const struct hf_iov *, uint32_t n,
                              uint64_t budget);
+/* Under lock: waits until nobody reads back what lies in this range, which is about to be written again. */
+void hf_frontier_leave(struct hf_wrap *, uint64_t off, uint64_t len);
 /* Hashes bytes that are next in order (stores that are written in order, and resume). */
 hf_status hf_frontier_add(hf_call *, struct hf_wrap *, const void *, size_t);
 /* The digest of the whole file, which is held; *is has algo NONE when none was asked for. */

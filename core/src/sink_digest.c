@@ -72,6 +72,7 @@ hf_status hf_frontier_follow(hf_call *c, struct hf_wrap *w, uint64_t off, const 
       st = add_back(c, w, from, to);
     pthread_mutex_lock(&w->lock);
     w->hashing = false;
+    pthread_cond_broadcast(&w->follower.moved);
     if (st != HF_OK) { /* how far it came is not known: begin again if anybody still wants it */
       w->rehash = true;
       break;
@@ -80,6 +81,11 @@ hf_status hf_frontier_follow(hf_call *c, struct hf_wrap *w, uint64_t off, const 
   }
   pthread_mutex_unlock(&w->lock);
   return st;
+}
+
+void hf_frontier_leave(struct hf_wrap *w, uint64_t off, uint64_t len) {
+  while (w->hashing && off < w->claim && (off >= w->hashed || w->hashed - off < len))
+    pthread_cond_wait(&w->follower.moved, &w->lock);
 }
 
 hf_status hf_frontier_add(hf_call *c, struct hf_wrap *w, const void *data, size_t len) {
