@@ -1,6 +1,6 @@
 /* cp.c - hf cp and hf repos cp: one file from here to a repo, from a repo to here, or files from repo to repo, and "-" for stdin or
  * stdout. A download goes beside its destination first and is moved there when it is whole; what comes from stdin is kept in a
- * file without a name until it is sent.
+ * file without a name until it is sent, what goes to stdout is not kept.
  * Copies between repos are one commit: large files by their hash, small ones written again. */
 #include "commit.h"
 
@@ -125,14 +125,15 @@ static hf_status to_file(struct cp *p) {
   return tell(p, "Downloaded", p->src, local);
 }
 
+/* While they arrive, as `hf download --stdout` does. */
 static hf_status to_stdout(struct cp *p) {
-  char folder[4096] = "";
-  const char *name, *path, *tmp = getenv("TMPDIR");
+  const char *name, *path;
   TRY(source_name(p, &name));
-  hf_status st = fetch(p, tmp && *tmp ? tmp : "/tmp", folder, &path);
-  if (st == HF_OK) st = hf_hub_copy_out(p->hub->call, p->out, path);
-  if (*folder) nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
-  return st;
+  struct hf_hub_want w = {.repo = {p->from.type, p->from.id},
+                          .revision = p->from.revision ? p->from.revision : "main",
+                          .pipe = p->out};
+  TRY(hf_hub_file(p->hub, &w, p->from.path, &path, NULL));
+  return path ? hf_hub_copy_out(p->hub->call, p->out, path) : HF_OK; /* it was at hand */
 }
 
 /* ---- from here ---------------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 HF = os.environ["HF_PROGRAM"]
@@ -58,6 +59,20 @@ class Tasks(unittest.TestCase):
         self.assertEqual([(r["offset"], r["length"]) for r in rows], [(i * 131072, 131072) for i in range(8)] + [(1048576, 1)])
         self.assertEqual(len({r["hash"] for r in rows}), 2)
         self.assertIn(rows[0]["hash"], self.hf("chunks", path))
+
+    def test_chunks_are_shown_as_they_come(self):
+        """Who lists the chunks of a pipe sees the first before the pipe ends."""
+        running = subprocess.Popen([HF, "xet", "chunks", "-", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(64):
+            running.stdin.write(bytes(1 << 20))
+        running.stdin.flush()
+        first = os.read(running.stdout.fileno(), 60)  # with nothing shown this would wait for ever
+        self.assertTrue(first.startswith(b"[{"), first)
+        threading.Thread(target=running.stdin.close).start()
+        rest = running.stdout.read()
+        running.stdout.close()
+        self.assertEqual(running.wait(60), 0)
+        self.assertEqual(len(json.loads(first + rest)), 512)
 
     def test_sparse(self):
         with open(self.at / "sparse", "wb") as f:

@@ -299,6 +299,36 @@ class Uploads(unittest.TestCase):
         self.assertLess(self.sent(), len(content) // 2)
         self.holds("b.bin", content[1000000:])
 
+    # ---- very large sets, made small ----
+
+    def config(self, home, text):
+        (self.folder / home).mkdir(exist_ok=True)
+        (self.folder / home / "hf.conf").write_text(text)
+        return {"home": home}
+
+    def test_shards_go_up_while_the_upload_goes_on(self):
+        """What a shard has said is not needed any more: a small limit stands for the 24 MiB that a few hundred GB fill."""
+        content = noise(20, 90 * MIB)
+        self.hf("upload", "u/r", self.source(content), "a.bin", HF_MEMORY="24MiB", **self.config("early", "xet.shard_size = 8kb\n"))
+        self.holds("a.bin", content)
+        self.assertEqual(self.by_lfs(), [])
+        shards, xorbs = self.seen("/cas/v2/shards"), self.seen("/xorb-commits/")
+        self.assertGreaterEqual(len(shards), 4)
+        self.assertGreater(len([x for x in xorbs if x["time"] > min(s["time"] for s in shards)]), 2)
+        self.assertLess(max(s["body_size"] for s in shards), 64 * 1024)
+        self.assertLess(sum(s["body_size"] for s in shards), 2 * 48 * len(content) // 65536 + 4096)  # each xorb once
+
+    def test_the_index_keeps_the_newest(self):
+        """An index of 2048 chunks: what came lately is sent once, what came long ago again, and every file is right."""
+        one, two, many = noise(21, 20 * MIB), noise(22, 20 * MIB), noise(23, 190 * MIB)
+        more = {"HF_XET_SHARD_CHUNK_INDEX_TABLE_MAX_SIZE": "2048", "HF_XET_SHARD_CACHE_SIZE_LIMIT": "0",
+                "HF_XET_DEDUPLICATION_GLOBAL_DEDUP_QUERY_ENABLED": "0", **self.config("newest", "xet.shard_size = 16kb\n")}
+        content = one + many + two + one + two
+        self.hf("upload", "u/r", self.source(content), "a.bin", **more)
+        self.holds("a.bin", content)
+        self.assertEqual(self.by_lfs(), [])
+        self.assertTrue(248 * MIB < self.sent() < 256 * MIB, self.sent())  # one, many, two, and one again
+
     # ---- small files ----
 
     def small(self, count):

@@ -214,11 +214,14 @@ hf_status xet_carry_one(hf_call *c, struct xet_upload *u, bool *any) {
   if (st == HF_OK) xet_recall_keep(c, u->recall, &x->hash, NULL, x->slots, x->count, UINT64_MAX);
   struct hf_buf body = x->body;
   pthread_mutex_lock(&u->lock);
+  struct xorb_slot *fit = realloc(x->slots, x->count * sizeof *fit); /* nothing is added to it any more */
+  if (fit) x->slots = fit;
+  if (st == HF_OK) u->unsaid += XET_SHARD_ROW * (1 + (uint64_t)x->count);
   x->state = st == HF_OK ? XORB_THERE : XORB_FAILED;
   x->body = (struct hf_buf){0};
   u->waiting--;
   pthread_cond_broadcast(&u->changed);
   pthread_mutex_unlock(&u->lock);
   xet_xorb_body_free(u, &body);
-  return st;
+  return st == HF_OK ? xet_commit_some(c, u) : st;
 }

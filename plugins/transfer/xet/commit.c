@@ -1,5 +1,6 @@
 /* commit.c - the shards of a session: its new xorbs and its files, in order of their hashes, and their way to the CAS.
- * A shard larger than the limit is split: xorbs go first, since files may only name what is there.
+ * A shard larger than the limit is split: xorbs go first, since files may only name what is there. So do the xorbs of a long
+ * session, while it goes on: what a shard has said need not be in memory.
  * The answer is a stream of progress lines whose last one counts; servers without it get the older route. */
 #include "format/json.h"
 #include "upload.h"
@@ -167,6 +168,7 @@ hf_status xet_commit(hf_call *c, struct xet_upload *u) {
   m.files = malloc((files + 1) * sizeof(struct xet_sent_file *));
   hf_status st = m.xorbs && m.files ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory for a shard");
   for (struct xorb *x = u->first; st == HF_OK && x; x = x->next) {
+    if (x->in_shard) continue;
     if (x->state != XORB_THERE)
       st = xet_host->failf(c, HF_EPROTO, "a xorb did not arrive; send the files again");
     else if (x->ours)
@@ -180,5 +182,41 @@ hf_status xet_commit(hf_call *c, struct xet_upload *u) {
   }
   free(m.xorbs);
   free(m.files);
+  return st;
+}
+
+/* Under lock. */
+static hf_status choose_some(hf_call *c, struct xet_upload *u, struct making *m) {
+  size_t room = 0;
+  for (const struct xorb *x = u->first; x; x = x->next) room += x->state == XORB_THERE && x->ours && !x->in_shard;
+  m->xorbs = malloc((room + 1) * sizeof(struct xorb *));
+  if (!m->xorbs) return xet_host->failf(c, HF_ENOMEM, "no memory for a shard");
+  for (struct xorb *x = u->first; x; x = x->next)
+    if (x->state == XORB_THERE && x->ours && !x->in_shard) m->xorbs[m->xorb_count++] = x;
+  return HF_OK;
+}
+
+hf_status xet_commit_some(hf_call *c, struct xet_upload *u) {
+  struct making m = {0};
+  hf_status st = HF_OK;
+  pthread_mutex_lock(&u->lock);
+  bool due = u->unsaid >= u->shard_most && !u->saying;
+  if (due) st = choose_some(c, u, &m);
+  if (due && st == HF_OK) u->saying = true, u->unsaid = 0;
+  pthread_mutex_unlock(&u->lock);
+  if (!due || st != HF_OK) return st;
+  qsort(m.xorbs, m.xorb_count, sizeof *m.xorbs, by_xorb);
+  st = send_all(c, u, &m);
+  pthread_mutex_lock(&u->lock);
+  for (size_t i = 0; i < m.xorb_count && st == HF_OK; i++) {
+    struct xorb *x = m.xorbs[i];
+    x->in_shard = true;
+    if (!xet_known_is_old(u->known, x)) continue;
+    free(x->slots);
+    x->slots = NULL;
+  }
+  u->saying = false;
+  pthread_mutex_unlock(&u->lock);
+  free(m.xorbs);
   return st;
 }

@@ -116,25 +116,49 @@ static hf_status decide(hf_call *c, struct intake *in, struct xet_portion *p) {
 
 /* ---- the global index ---- */
 
+struct answer {
+  struct xet_upload *u;
+  struct xet_bytes bytes;
+  size_t counted;
+  bool too_much;
+};
+
+/* Answers have a share of the memory, all together; one that has no room in it is none. */
+static hf_status on_answer(hf_call *c, void *arg, const void *data, size_t len) {
+  struct answer *a = arg;
+  struct xet_upload *u = a->u;
+  (void)c;
+  if (a->too_much) return HF_OK;
+  pthread_mutex_lock(&u->lock);
+  a->too_much = u->answers + len > u->answer_most;
+  if (!a->too_much) u->answers += len, a->counted += len;
+  pthread_mutex_unlock(&u->lock);
+  if (!a->too_much) xet_bytes_add(&a->bytes, data, len);
+  return HF_OK;
+}
+
 /* It saves bytes, no more: that it does not answer is no failure, but counts as trouble. */
 static hf_status query(hf_call *c, struct xet_upload *u, const struct xet_hash *h) {
   char path[128], text[65];
+  struct answer a = {.u = u};
   struct hf_http_resp resp = {.struct_size = sizeof resp};
-  struct hf_http_req req = {.struct_size = sizeof req, .max_body = XET_SHARD_MAX};
+  struct hf_http_req req = {
+      .struct_size = sizeof req, .max_body = XET_SHARD_MAX, .on_data = on_answer, .on_data_arg = &a};
   uint64_t began = xet_host->now_ns();
   xet_hash_print(h, text);
   snprintf(path, sizeof path, "/v1/chunks/default/%s", text);
   xet_patience_limits(u, &req);
   hf_status st = xet_cas_ask(c, &u->cas, path, &req, &resp);
-  TRY(xet_host->check(c));
-  if (st != HF_OK && st != HF_ENET && st != HF_ETIMEDOUT) return st; /* no token: nothing will do */
+  bool told = st == HF_OK && resp.status == 200 && !a.too_much && !a.bytes.failed;
+  bool passes = st == HF_OK || st == HF_ENET || st == HF_ETIMEDOUT; /* else no token: nothing will do */
   pthread_mutex_lock(&u->lock);
-  if (st != HF_OK) {
-    if (!u->trouble_ns) u->trouble_ns = began;
-  } else if (resp.status == 200) {
-    xet_known_shard(u, resp.body, resp.body_len);
-  }
+  if (st != HF_OK && passes && !u->trouble_ns) u->trouble_ns = began;
+  if (told) xet_known_shard(u, a.bytes.data, a.bytes.len);
+  u->answers -= a.counted;
   pthread_mutex_unlock(&u->lock);
+  xet_bytes_free(&a.bytes);
+  TRY(xet_host->check(c));
+  if (!passes) return st;
   if (st != HF_OK) xet_host->clear(c);
   return HF_OK;
 }

@@ -1,21 +1,26 @@
 /* known.c - the index of chunks: an open-addressed table of 16 bytes a chunk, by the second word of the hash; the whole hash is
  * compared where the chunk's xorb has it. Answers of the global index hide their hashes behind a key each; a look-up hides
- * the wanted hash under every key. The number of keys is bounded, so that a look-up stays cheap, and so is the table. */
+ * the wanted hash under every key. The number of keys is bounded, so that a look-up stays cheap. So is the table: there are two of
+ * the same size, and when the newer is full, the older one is forgotten, with the chunks that only it knew. */
 #include "upload.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { KEYS_MOST = 24, CHUNKS_MOST = 8 << 20, ANSWER_KEPT_MOST = 4 << 20, TOLD_MOST = 1 << 20 };
+enum { KEYS_MOST = 24, SIZE_FIRST = 4096, ANSWER_KEPT_MOST = 4 << 20, TOLD_MOST = 1 << 19 };
 
 struct entry {
   uint64_t word;
   uint32_t xorb, index; /* xorb: number + 1, 0: free */
 };
-struct known {
+struct table {
   struct entry *rows;
   size_t used, size; /* size: a power of two */
+};
+struct known {
+  struct table now, before;
+  uint32_t most, age; /* chunks of a table; how many were forgotten */
   struct xet_hash keys[KEYS_MOST];
   uint32_t key_count, told; /* told: chunks that answers named */
   struct xorb **xorbs;
@@ -23,21 +28,23 @@ struct known {
   uint32_t *named, named_size, named_used; /* by hash: number + 1 of the first xorb with it */
 };
 
-struct known *xet_known_new(void) {
+struct known *xet_known_new(uint32_t chunks) {
   struct known *k = calloc(1, sizeof *k);
   if (!k) return NULL;
-  k->size = 4096;
+  k->most = chunks / 2;
+  k->now.size = SIZE_FIRST;
   k->named_size = 256;
-  k->rows = calloc(k->size, sizeof *k->rows);
+  k->now.rows = calloc(k->now.size, sizeof *k->now.rows);
   k->named = calloc(k->named_size, sizeof *k->named);
-  if (k->rows && k->named) return k;
+  if (k->now.rows && k->named) return k;
   xet_known_free(k);
   return NULL;
 }
 
 void xet_known_free(struct known *k) {
   if (!k) return;
-  free(k->rows);
+  free(k->now.rows);
+  free(k->before.rows);
   free(k->xorbs);
   free(k->named);
   free(k);
@@ -97,40 +104,69 @@ static void insert(struct entry *rows, size_t size, const struct entry *e) {
   rows[i] = *e;
 }
 
-static int grow(struct known *k) {
-  size_t size = k->size * 2;
+static int grow(struct table *t) {
+  size_t size = t->size * 2;
   struct entry *rows = calloc(size, sizeof *rows);
   if (!rows) return 0;
-  for (size_t i = 0; i < k->size; i++)
-    if (k->rows[i].xorb) insert(rows, size, &k->rows[i]);
-  free(k->rows);
-  k->rows = rows;
-  k->size = size;
+  for (size_t i = 0; i < t->size; i++)
+    if (t->rows[i].xorb) insert(rows, size, &t->rows[i]);
+  free(t->rows);
+  t->rows = rows;
+  t->size = size;
+  return 1;
+}
+
+bool xet_known_is_old(const struct known *k, const struct xorb *x) {
+  return x->age + 1 < k->age;
+}
+
+/* The older table goes, and the slots of xorbs that nobody finds any more; shards still need those that are in none. */
+static int forget(struct known *k) {
+  struct entry *rows = calloc(SIZE_FIRST, sizeof *rows);
+  if (!rows) return 0;
+  free(k->before.rows);
+  k->before = k->now;
+  k->now = (struct table){rows, 0, SIZE_FIRST};
+  k->age++;
+  for (uint32_t i = 0; i < k->xorb_count; i++) {
+    struct xorb *x = k->xorbs[i];
+    if (!xet_known_is_old(k, x) || (x->ours && !x->in_shard) || !x->slots) continue;
+    free(x->slots);
+    x->slots = NULL;
+    if (!x->ours && x->told) k->told -= x->count < k->told ? x->count : k->told;
+    x->told = false;
+  }
   return 1;
 }
 
 int xet_known_add(struct known *k, const struct xet_hash *h, struct xorb *x, uint32_t index) {
-  if (k->used >= CHUNKS_MOST) return 1; /* what is not known is sent again */
-  if (k->used * 2 >= k->size && !grow(k)) return 0;
+  if (k->now.used >= k->most && !forget(k)) return 0;
+  if (k->now.used * 2 >= k->now.size && !grow(&k->now)) return 0;
   uint32_t n = number_of(k, x);
   if (!n) return 0;
-  insert(k->rows, k->size, &(struct entry){xet_hash_word(h, 1), n, index});
-  k->used++;
+  insert(k->now.rows, k->now.size, &(struct entry){xet_hash_word(h, 1), n, index});
+  k->now.used++;
+  x->age = k->age;
   return 1;
 }
 
-static bool lookup(struct xet_upload *u, const struct xet_hash *h, uint32_t key, struct known_at *at) {
-  struct known *k = u->known;
+static bool look_in(struct xet_upload *u, const struct table *t, const struct xet_hash *h, uint32_t key,
+                    struct known_at *at) {
   uint64_t word = xet_hash_word(h, 1);
-  for (size_t i = (size_t)word & (k->size - 1); k->rows[i].xorb; i = (i + 1) & (k->size - 1)) {
-    const struct entry *e = &k->rows[i];
-    struct xorb *x = k->xorbs[e->xorb - 1];
+  for (size_t i = (size_t)word & (t->size - 1); t->rows[i].xorb; i = (i + 1) & (t->size - 1)) {
+    const struct entry *e = &t->rows[i];
+    struct xorb *x = u->known->xorbs[e->xorb - 1];
     if (e->word != word || x->key != key || (!x->slots && !xet_recall_slots(u->recall, x))) continue;
     if (e->index >= x->count || memcmp(&x->slots[e->index].hash, h, sizeof *h) != 0) continue;
     *at = (struct known_at){x->twin, e->index, x->slots[e->index].raw};
     return true;
   }
   return false;
+}
+
+static bool lookup(struct xet_upload *u, const struct xet_hash *h, uint32_t key, struct known_at *at) {
+  const struct known *k = u->known;
+  return look_in(u, &k->now, h, key, at) || (k->before.rows && look_in(u, &k->before, h, key, at));
 }
 
 int xet_known_find(struct xet_upload *u, const struct xet_hash *h, struct known_at *at) {
@@ -180,6 +216,7 @@ void xet_known_shard(struct xet_upload *u, const uint8_t *data, size_t len) {
     struct xorb *xorb = small ? xet_xorb_foreign(u, &x.hash, key) : NULL;
     if (!xorb || !read_slots(&x, xorb)) return;
     u->known->told += x.chunks;
+    xorb->told = true;
     for (uint32_t i = 0; i < xorb->count; i++)
       if (!xet_known_add(u->known, &xorb->slots[i].hash, xorb, i)) return;
     if (len <= ANSWER_KEPT_MOST) xet_recall_keep(NULL, u->recall, &x.hash, &s.key, xorb->slots, xorb->count, s.expires);

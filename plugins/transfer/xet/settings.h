@@ -9,7 +9,7 @@
 
 #define XET_CONNECTION_BYTES ((uint64_t)3 << 20) /* what a transfer has in memory, here and in the network module */
 
-enum { XET_SETTINGS = 29 };
+enum { XET_SETTINGS = 30 };
 extern const struct hf_param xet_settings[XET_SETTINGS];
 
 const char *xet_option(hf_call *, const char *key); /* by its other names too; NULL: not set */

@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum { WIDTH_MOST = 16, BODIES = 4, PIECES_MOST = 8, PIECES_LEAST = 3, GRANTS_MOST = 3 };
+enum { CHUNKS_LEAST = 2048, CHUNKS_KNOWN = 1 << 20, SHARD_LEAST = 4096, SHARD_EARLY = 24 << 20, SHARD_LATE = 56 << 20 };
+enum { ANSWER_LEAST = 1 << 20, ANSWER_MOST = 16 << 20 };
 #define PIECE_ROOM ((uint64_t)XET_CHUNK_MAX + XET_PIECE)
 
 /* "48MiB", as the host writes its own setting. */
@@ -38,12 +40,17 @@ static hf_status make_pieces(hf_call *c, struct xet_upload *u, uint64_t memory) 
   return HF_OK;
 }
 
+static uint64_t within(uint64_t v, uint64_t least, uint64_t most) {
+  return v < least ? least : v > most ? most : v;
+}
+
 static void read_settings(hf_call *c, struct xet_upload *u) {
   static const char *const policies[] = {"none", "lz4", "bg4-lz4"};
   const char *policy = xet_option(c, "xorb_compression_policy");
   u->asks = !xet_host->option(c, "global_dedup_query_enabled") || xet_option_flag(c, "global_dedup_query_enabled");
   u->direct = xet_option_flag(c, "direct_xorb_upload");
   u->grants_most = (uint32_t)xet_option_number(c, "max_xorb_grant_attempts", GRANTS_MOST, 1, 100);
+  u->shard_most = within(xet_option_bytes(c, "shard_size", SHARD_EARLY), SHARD_LEAST, SHARD_LATE);
   u->scheme = -1;
   for (int32_t i = 0; policy && i < 3; i++)
     if (!strcmp(policy, policies[i])) u->scheme = i;
@@ -62,7 +69,9 @@ hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **se
   read_settings(c, u);
   uint64_t memory = bytes_of(xet_host->option(c, "HF_MEMORY"));
   u->own_memory = memory < 3 * (uint64_t)XET_FILL_LEAST;
-  u->known = xet_known_new();
+  u->answer_most = within(memory / 4, ANSWER_LEAST, ANSWER_MOST);
+  u->known =
+      xet_known_new((uint32_t)xet_option_number(c, "chunk_index_size", CHUNKS_KNOWN, CHUNKS_LEAST, UINT64_C(64) << 20));
   st = u->known ? make_pieces(c, u, memory) : xet_host->failf(c, HF_ENOMEM, "no memory for a Xet session");
   if (st != HF_OK) {
     xet_upload_close(u);

@@ -21,6 +21,9 @@ struct xorb {
   struct xet_hash hash;
   enum xorb_state state;
   bool ours;        /* made in this session: it goes into a shard */
+  bool in_shard;    /* that is there; slots may be NULL then */
+  bool told;        /* by an answer of the global index */
+  uint32_t age;     /* of the index, when the last of its chunks came into it */
   uint32_t key;     /* its chunk hashes are hidden behind this key of the index, 0: they are not */
   uint64_t kept_at; /* slots NULL: where recall.c has them */
   struct xorb_slot *slots;
@@ -72,16 +75,21 @@ struct xet_upload {
   struct xet_portion *pieces, *free_piece;
   uint32_t piece_count;
   struct hf_buf piece_room;
-  bool opening;    /* somebody waits for memory for the next xorb */
-  bool own_memory; /* the budget is too small for xorbs */
-  bool leaned;     /* a term names a xorb that the memory of earlier runs, not the CAS, told of */
+  uint64_t unsaid;  /* bytes of rows of xorbs that are there and in no shard */
+  bool saying;      /* such a shard is under way */
+  uint64_t answers; /* bytes of the index's answers */
+  bool opening;     /* somebody waits for memory for the next xorb */
+  bool own_memory;  /* the budget is too small for xorbs */
+  bool leaned;      /* a term names a xorb that the memory of earlier runs, not the CAS, told of */
   /* settings; these do not change */
   bool asks, direct; /* the global index; without grants */
   int32_t scheme;    /* of packing, -1: by sample */
   uint32_t grants_most;
-  uint32_t fill;       /* raw bytes of a xorb: several fit into the budget */
-  uint64_t trouble_ns; /* since when every request failed; 0: the last one did not */
-  uint32_t wished_ms;  /* waited because the CAS said so, since it last took something */
+  uint64_t shard_most;  /* bytes of new xorbs' rows at which a shard goes up before the end */
+  uint64_t answer_most; /* bytes of the index's answers that are on their way, together */
+  uint32_t fill;        /* raw bytes of a xorb: several fit into the budget */
+  uint64_t trouble_ns;  /* since when every request failed; 0: the last one did not */
+  uint32_t wished_ms;   /* waited because the CAS said so, since it last took something */
 };
 
 hf_status xet_upload_open(hf_call *, const struct hf_tr_batch *, void **session);
@@ -108,7 +116,9 @@ void xet_xorb_body_free(struct xet_upload *, struct hf_buf *);
 
 /* ---- known.c: chunk -> where it is. Hidden hashes are looked up under each key. ---- */
 struct known;
-struct known *xet_known_new(void);
+struct known *xet_known_new(uint32_t chunks); /* so many at most */
+/* Is it forgotten? */
+bool xet_known_is_old(const struct known *, const struct xorb *);
 void xet_known_free(struct known *);
 /* The key's number for hidden hashes; 0: there are too many. All zero: not hidden, number 0 as well, *ok. */
 uint32_t xet_known_key(struct known *, const struct xet_hash *key, bool *ok);
@@ -146,4 +156,6 @@ hf_status xet_insist(hf_call *, struct xet_upload *, const char *path, const str
 hf_status xet_carry_one(hf_call *, struct xet_upload *, bool *any);
 /* commit.c */
 hf_status xet_commit(hf_call *, struct xet_upload *);
+/* If there are many xorbs in no shard, they get one now. Called without the lock. */
+hf_status xet_commit_some(hf_call *, struct xet_upload *);
 #endif
