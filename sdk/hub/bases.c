@@ -1,5 +1,6 @@
-/* bases.c - older versions of a file that the cache still has, for adapters that fetch only what differs: the same path in other
- * commits of the repo, with the Xet hash by which the shared store or a kept listing knows it.
+/* bases.c - older versions of a file that are still here, for adapters that fetch only what differs: in the cache the same path in
+ * other commits of the repo, with the Xet hash by which the shared store or a kept listing knows it; in a plain folder the file
+ * itself, whose Xet hash the Hub is asked for.
  * A help, not a need: what goes wrong here is no failure of the download. */
 #include "hub.h"
 
@@ -80,4 +81,23 @@ hf_status hf_hub_bases(hf_call *c, hf_store *store, const struct hf_repo *repo, 
     out[(*n)++] = (struct hf_tr_base){source, hash};
   }
   return HF_OK;
+}
+
+void hf_hub_base_in_folder(struct hf_hub *hub, hf_store *folder, const struct hf_repo *repo, const char *commit,
+                           const struct hf_fetch_file *file, struct hf_tr_base *out, uint32_t *n) {
+  struct hf_hub_meta m;
+  struct hf_st_file old;
+  struct hf_source *source = NULL;
+  const char *absent;
+  hf_status st = HF_OK;
+  if (!file->xet_hash || file->size == HF_SIZE_UNKNOWN || file->size < WORTH_IT) return;
+  bool there = hf_hub_find(hub, folder, repo, NULL, file->path, &st, &old) && old.commit && old.etag;
+  if (there && commit && !strcmp(old.commit, commit)) there = false; /* it is what is fetched, and was not right */
+  there = there && hf_hub_head(hub, repo, old.commit, file->path, false, &m, &absent) == HF_OK && m.xet_hash &&
+          hf_hub_is_hex(m.xet_hash, 64) && m.etag && !strcmp(m.etag, old.etag) && m.size == old.size;
+  struct hf_name name = {*repo, NULL, file->path};
+  const char *hash = there ? hf_host()->intern(hub->call, m.xet_hash, SIZE_MAX) : NULL;
+  if (hash && hf_store_open_file(hub->call, folder, &name, &source) == HF_OK)
+    out[(*n)++] = (struct hf_tr_base){source, hash};
+  hf_host()->clear(hub->call);
 }

@@ -272,6 +272,9 @@ hf_status hf_hub_fetch(struct hf_hub *, const struct hf_hub_want *, const struct
 /* bases.c: sources of older versions of the file that a store has; *n: room in, number out. */
 hf_status hf_hub_bases(hf_call *, hf_store *, const struct hf_repo *, const char *commit, const struct hf_fetch_file *,
                        struct hf_tr_base *, uint32_t *n);
+/* The file as it is in a plain folder, as one more row; commit: of the new version. */
+void hf_hub_base_in_folder(struct hf_hub *, hf_store *folder, const struct hf_repo *, const char *commit,
+                           const struct hf_fetch_file *, struct hf_tr_base *, uint32_t *n);
 /* Where a failed look at the Hub leads: HF_OK means look for a local copy; else the error to give, already set. */
 hf_status hf_hub_fall_back(struct hf_hub *, hf_status st, struct hf_error *);
 /* "Local entry not found. ..", or the cause itself where no local copy could help. */

@@ -194,7 +194,13 @@ static hf_status bases(hf_call *c, void *arg, struct hf_fetch_file *f, uint32_t 
   struct handover *h = arg;
   (void)i;
   hf_store *store = h->stores->cache ? h->stores->cache : h->stores->store;
-  return hf_hub_bases(c, store, &h->want->repo, h->commit, f, out, n);
+  struct hf_hub hub = *h->hub;
+  uint32_t room = *n;
+  hub.call = c;
+  if (hf_hub_bases(c, store, &h->want->repo, h->commit, f, out, n) != HF_OK) hf_host()->clear(c), *n = 0;
+  if (h->stores->local && *n < room)
+    hf_hub_base_in_folder(&hub, h->stores->store, &h->want->repo, h->commit, f, out, n);
+  return HF_OK;
 }
 
 static int is_xet(void *found, const struct hf_plugin_info *info) {
