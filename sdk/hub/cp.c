@@ -110,16 +110,16 @@ static hf_status to_file(struct cp *p) {
     local = name;
   else if (ends_with_slash(local) || (stat(local, &st) == 0 && S_ISDIR(st.st_mode)))
     local = hf_hub_text(c, "%s%s%s", local, ends_with_slash(local) ? "" : "/", name);
-  const char *slash = local ? strrchr(local, '/') : NULL;
-  const char *parent = !local           ? NULL
-                       : !slash         ? "."
-                       : slash == local ? "/"
-                                        : hf_host()->intern(c, local, (size_t)(slash - local));
+  const char *beside = local ? hf_hub_place_beside(c, local) : NULL, *slash = beside ? strrchr(beside, '/') : NULL;
+  const char *parent = !beside           ? NULL
+                       : !slash          ? "."
+                       : slash == beside ? "/"
+                                         : hf_host()->intern(c, beside, (size_t)(slash - beside));
   if (!parent) return HF_ENOMEM;
   TRY(make_folders(c, local));
   hf_status done = fetch(p, parent, folder, &path);
-  if (done == HF_OK && rename(path, local) != 0)
-    done = hf_hub_fail(c, HF_EIO, NULL, "'%s' cannot be put in place: %s.", local, strerror(errno));
+  int err = done == HF_OK ? hf_hub_place(path, local) : 0;
+  if (err) done = hf_hub_fail(c, HF_EIO, NULL, "'%s' cannot be put in place: %s.", local, strerror(err));
   if (*folder) nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
   TRY(done);
   return tell(p, "Downloaded", p->src, local);
@@ -129,9 +129,8 @@ static hf_status to_file(struct cp *p) {
 static hf_status to_stdout(struct cp *p) {
   const char *name, *path;
   TRY(source_name(p, &name));
-  struct hf_hub_want w = {.repo = {p->from.type, p->from.id},
-                          .revision = p->from.revision ? p->from.revision : "main",
-                          .pipe = p->out};
+  struct hf_hub_want w = {
+      .repo = {p->from.type, p->from.id}, .revision = p->from.revision ? p->from.revision : "main", .pipe = p->out};
   TRY(hf_hub_file(p->hub, &w, p->from.path, &path, NULL));
   return path ? hf_hub_copy_out(p->hub->call, p->out, path) : HF_OK; /* it was at hand */
 }

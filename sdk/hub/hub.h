@@ -304,6 +304,11 @@ struct hf_hub_pipe {
 hf_status hf_hub_pipe_open(hf_call *, struct hf_hub_pipe *, hf_store **);
 hf_status hf_hub_copy_out(hf_call *, hf_out *, const char *path); /* a local file as records */
 
+/* place.c: the finished file `made` gets its name; a device or pipe of that name is written into. 0 or errno, then `made` stays. */
+int hf_hub_place(const char *made, const char *name);
+/* What the temporary name of such a file begins with: its own, or one in TMPDIR. NULL: out of memory, error set. */
+const char *hf_hub_place_beside(hf_call *, const char *name);
+
 /* *path: where it is, or with dry_run *plan; NULL: its bytes went into the pipe. */
 hf_status hf_hub_file(struct hf_hub *, const struct hf_hub_want *, const char *name, const char **path,
                       struct hf_hub_plan *plan);

@@ -273,23 +273,23 @@ hf_status hf_secret_write(hf_call *c, const char *path, const char *text, size_t
   char real[4096];
   struct stat st;
   if (!lstat(path, &st) && S_ISLNK(st.st_mode) && realpath(path, real)) path = real; /* the file behind a link */
-  const char *folder = folder_of(c, path);
-  if (!folder) return HF_ENOMEM;
+  const char *folder = folder_of(c, path), *beside = hf_hub_place_beside(c, path);
+  if (!folder || !beside) return HF_ENOMEM;
   TRY(folder_make(c, folder));
-  char *temp = (char *)(uintptr_t)hf_hub_text(c, "%s.XXXXXX", path);
+  char *temp = (char *)(uintptr_t)hf_hub_text(c, "%s.XXXXXX", beside);
   int fd = temp ? mkostemp(temp, O_CLOEXEC) : -1;
   if (!temp) return HF_ENOMEM;
   if (fd < 0) return failed(c, "Writing", path);
   bool ok = !fchmod(fd, 0600) && write_all(fd, text, len) && !fsync(fd);
   int err = errno;
   if (close(fd) && ok) ok = false, err = errno;
-  if (ok && rename(temp, path)) ok = false, err = errno;
+  if (ok && (err = hf_hub_place(temp, path)) != 0) ok = false;
   if (!ok) {
     unlink(temp);
     errno = err;
     return failed(c, "Writing", path);
   }
-  folder_close(folder);
+  if (beside == path) folder_close(folder); /* not that of a device */
   int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir >= 0) {
     if (fsync(dir)) hf_host()->log(c, HF_LOG_DEBUG, "The folder %s could not be flushed: %s.", folder, strerror(errno));

@@ -62,7 +62,8 @@ static bool to_stdout(const struct inf_output *o) {
 
 static hf_status open_part(struct inf_output *o) {
   const char *base = o->output ? hf_hub_path(o->c, o->output) : hf_hub_path(o->c, o->task);
-  const char *name = base ? hf_hub_text(o->c, "%s.part-XXXXXX", base) : NULL;
+  const char *beside = base ? hf_hub_place_beside(o->c, base) : NULL;
+  const char *name = beside ? hf_hub_text(o->c, "%s.part-XXXXXX", beside) : NULL;
   if (!name) return HF_ENOMEM;
   o->part = strdup(name);
   o->fd = o->part ? mkstemp(o->part) : -1;
@@ -122,7 +123,7 @@ static hf_status media_done(struct inf_output *o, const struct inf_answer *a) {
   o->path = o->output ? hf_hub_path(o->c, o->output) : free_name(o, a->type);
   int err = close(o->fd) ? errno : 0;
   o->fd = -1;
-  if (!err && o->path && rename(o->part, o->path)) err = errno;
+  if (!err && o->path) err = hf_hub_place(o->part, o->path);
   if (err || !o->path) {
     unlink(o->part);
     return hf_host()->fail(
