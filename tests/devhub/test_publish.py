@@ -1,5 +1,5 @@
 # test_publish.py - the reference client publishes to hf-devhub: its Python functions and its `hf` program.
-# HF_REFERENCE names the `hf` program; the python beside it runs this file. Without it the test is skipped (exit code 77).
+# The `hf` program is the one HF_REFERENCE names, else that of tests/interop; the python beside it runs this file. Skipped without it.
 # What was uploaded is downloaded again and compared. The server keeps its data in a folder.
 import json
 import os
@@ -9,14 +9,19 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+import reference  # noqa: E402
+
 REFERENCE = os.environ.get("HF_REFERENCE")
+if not REFERENCE and os.environ.get("HF_DEVHUB") and (found := reference.find(os.path.dirname(os.path.dirname(os.environ["HF_DEVHUB"])))):
+    REFERENCE = str(found.parent / "hf")
 if __name__ == "__main__":
     if not REFERENCE:
-        print("skipped: HF_REFERENCE does not name the reference's hf program")
+        print("SKIPPED: the reference is not here and could not be installed (HF_REFERENCE names its hf program)")
         sys.exit(77)
     python = os.path.join(os.path.dirname(REFERENCE), "python")
     if not os.environ.get("HF_PUBLISH_CHILD"):
-        os.execve(python, [python, *sys.argv], {**os.environ, "HF_PUBLISH_CHILD": "1", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1",
+        os.execve(python, [python, *sys.argv], {**os.environ, "HF_PUBLISH_CHILD": "1", "HF_REFERENCE": REFERENCE, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1",
                   "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HOME": tempfile.mkdtemp(prefix="devhub-home-")})
 
 from devhub import Hub, write

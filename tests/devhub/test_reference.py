@@ -1,5 +1,5 @@
 # test_reference.py - the reference client against hf-devhub: download, list, info, errors, as a user types them.
-# HF_REFERENCE names its `hf` program; without it the test is skipped (exit code 77, which ctest shows).
+# Its `hf` program is the one HF_REFERENCE names, else that of tests/interop; without it the test is skipped (exit code 77).
 # What it downloads is compared with what the server has.
 import hashlib
 import json
@@ -11,7 +11,12 @@ import unittest
 
 from devhub import Hub
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+import reference  # noqa: E402
+
 REFERENCE = os.environ.get("HF_REFERENCE")
+if not REFERENCE and os.environ.get("HF_DEVHUB") and (found := reference.find(os.path.dirname(os.path.dirname(os.environ["HF_DEVHUB"])))):
+    REFERENCE = str(found.parent / "hf")
 
 
 class Reference(unittest.TestCase):
@@ -86,6 +91,6 @@ class Reference(unittest.TestCase):
 
 if __name__ == "__main__":
     if not REFERENCE:
-        print("skipped: HF_REFERENCE does not name the reference's hf program")
+        print("SKIPPED: the reference is not here and could not be installed (HF_REFERENCE names its hf program)")
         sys.exit(77)
     unittest.main()
