@@ -29,6 +29,11 @@ hf_status hf_leaf_tell(hf_call *c, struct hf_sink *s, uint64_t off, uint64_t len
   struct hf_leaf leaf = {.off = off, .len = len};
   memcpy(leaf.hash, hash, sizeof leaf.hash);
   pthread_mutex_lock(&w->lock);
+  while (w->leaf_fill == sizeof w->leaf_notes) { /* whoever filled it has not taken it away yet */
+    pthread_mutex_unlock(&w->lock);
+    hf_journal_append(c, w, NULL, 0);
+    pthread_mutex_lock(&w->lock);
+  }
   bool fits = len > 0 && len <= UINT32_MAX && off <= INT64_MAX && hf_ranges_has(&w->held, off, len);
   bool added = fits && hf_ranges_add(&w->leafed, off, len);
   uint32_t i = fits ? find(w, off) : 0;

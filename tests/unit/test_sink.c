@@ -683,6 +683,26 @@ START_TEST(leaves_survive_the_process) {
 }
 END_TEST
 
+/* Leaves of a KiB each, so that the notes of one thread fill up while others tell theirs. */
+static hf_status tell_stripe(hf_call *c, void *arg, uint32_t i) {
+  struct hf_sink *s = arg;
+  uint8_t hash[32];
+  for (uint64_t at = (uint64_t)i * 256 * KIB; at < (uint64_t)(i + 1) * 256 * KIB; at += KIB) {
+    leaf_of(at, hash);
+    TRY(s->leaf(c, s, at, KIB, hash));
+  }
+  return HF_OK;
+}
+
+START_TEST(leaves_are_told_by_many_threads_at_once) {
+  struct hf_sink *s = begin("fake:", 8 * MIB, HF_DIGEST_SHA256, 8 * MIB);
+  OK(put_range(s, data, 0, 8 * MIB));
+  OK(hf_parallel(call, 32, 8, tell_stripe, s));
+  close_right(s, 8 * MIB);
+  over();
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("sink");
   TCase *t = tcase_create("sink");
@@ -723,6 +743,7 @@ int main(void) {
   tcase_add_test(t, what_leaves_do_not_cover_is_verified);
   tcase_add_test(t, leaves_are_for_bytes_that_are_there);
   tcase_add_test(t, leaves_survive_the_process);
+  tcase_add_test(t, leaves_are_told_by_many_threads_at_once);
   tcase_add_test(t, out_of_memory_anywhere);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
