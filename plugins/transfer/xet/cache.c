@@ -61,16 +61,6 @@ bool xet_cache_folder(const struct xet_cache *k, const struct xet_hash *xorb, bo
   return !make || access(path, W_OK | X_OK) == 0 || make_folders(path);
 }
 
-int xet_cache_open_own(const char *path, int flags) {
-  struct stat st;
-  int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
-  if (fd < 0) return -1;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022)) return fd;
-  close(fd);
-  errno = EPERM;
-  return -1;
-}
-
 /* ---- entries ---- */
 
 uint64_t xet_cache_check(const struct xet_cache_row *rows, const struct xet_cache_tail *tail) {
@@ -148,7 +138,7 @@ bool xet_cache_find(const struct xet_cache *k, const struct xet_hash *xorb, uint
   if (!k) return false;
   xet_cache_folder(k, xorb, false, folder);
   for (int turn = 0; turn < 4 && find_name(k, folder, xorb, chunk, end, out); turn++) {
-    out->fd = xet_cache_open_own(out->path, O_RDONLY);
+    out->fd = xet_open_own(out->path, O_RDONLY);
     if (out->fd >= 0 && read_table(out, xorb)) return true;
     if (out->fd >= 0 || errno != ENOENT) unlink(out->path); /* no entry of ours, whatever it is */
     xet_cached_close(out, false, false);

@@ -23,7 +23,6 @@ struct xet_cache *xet_cache_open(hf_call *, const char *endpoint);
 void xet_cache_close(struct xet_cache *);
 /* The folder of a xorb's entries, one of 256; make: is created. */
 bool xet_cache_folder(const struct xet_cache *, const struct xet_hash *xorb, bool make, char path[XET_CACHE_PATH]);
-int xet_cache_open_own(const char *path, int flags);
 
 /* ---- cache.c: reading ---- */
 struct xet_cached { /* chunks [start, end) of a xorb, in an open file */

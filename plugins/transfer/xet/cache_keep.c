@@ -48,7 +48,7 @@ static bool make_file(struct xet_keep *e) {
   if (!xet_cache_folder(e->cache, &e->xorb, true, folder)) return false;
   if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) return false;
   if (snprintf(e->path, sizeof e->path, "%s/tmp-%016" PRIx64, folder, number) >= XET_CACHE_PATH) return false;
-  e->fd = xet_cache_open_own(e->path, O_RDWR | O_CREAT | O_EXCL);
+  e->fd = xet_open_own(e->path, O_RDWR | O_CREAT | O_EXCL);
   return e->fd >= 0 && flock(e->fd, LOCK_EX | LOCK_NB) == 0;
 }
 

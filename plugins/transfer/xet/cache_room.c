@@ -31,7 +31,7 @@ struct sweep {
 static int enter(const struct xet_cache *k, uint64_t *size) {
   char path[XET_CACHE_PATH];
   snprintf(path, sizeof path, "%s/size", k->folder);
-  int fd = xet_cache_open_own(path, O_RDWR | O_CREAT);
+  int fd = xet_open_own(path, O_RDWR | O_CREAT);
   if (fd < 0) return -1;
   while (flock(fd, LOCK_EX) != 0) {
     if (errno == EINTR) continue;

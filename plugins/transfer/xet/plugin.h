@@ -13,6 +13,8 @@
 extern const struct hf_host *xet_host;
 extern const struct hf_transfer xet_adapter;
 extern const struct hf_tasks xet_tasks;
+/* own.c: a file that only this user may write; -1 and errno, EPERM: it is not one. */
+int xet_open_own(const char *path, int flags);
 
 #define TRY(expr)                   \
   do {                              \

@@ -112,16 +112,6 @@ static bool is_current(const struct head *h) {
   return h->created <= now + AHEAD && now < h->expires && h->expires <= h->created + LIFE;
 }
 
-static int open_own(const char *path, int flags) {
-  struct stat st;
-  int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
-  if (fd < 0) return -1;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022)) return fd;
-  close(fd);
-  errno = EPERM;
-  return -1;
-}
-
 /* ---- loading ---- */
 
 /* Every look-up tries every key, so only the newest few count. */
@@ -178,7 +168,7 @@ void xet_recall_load(struct recall *r, struct xet_upload *u) {
   struct head h;
   uint64_t at = 0;
   if (!r) return;
-  r->fd = open_own(r->path, O_RDWR);
+  r->fd = xet_open_own(r->path, O_RDWR);
   uint8_t *buffer = r->fd >= 0 ? malloc(RECORD_MOST) : NULL;
   if (!buffer || fstat(r->fd, &st) != 0) {
     free(buffer);
@@ -225,7 +215,7 @@ static bool write_all(int fd, const uint8_t *data, size_t len) {
 
 static int open_append(const struct recall *r) {
   char folder[PATH_MOST];
-  int fd = open_own(r->path, O_RDWR | O_CREAT | O_APPEND);
+  int fd = xet_open_own(r->path, O_RDWR | O_CREAT | O_APPEND);
   if (fd >= 0 || errno != ENOENT) return fd;
   snprintf(folder, sizeof folder, "%s", r->path);
   for (char *p = folder + 1; *p; p++) {
@@ -234,7 +224,7 @@ static int open_append(const struct recall *r) {
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) return -1;
     *p = '/';
   }
-  return open_own(r->path, O_RDWR | O_CREAT | O_APPEND);
+  return xet_open_own(r->path, O_RDWR | O_CREAT | O_APPEND);
 }
 
 /* The newer half, without what has ended, in a new file; who reads the old one is not disturbed. */
