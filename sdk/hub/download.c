@@ -3,8 +3,8 @@
  * means everything below it.
  * One file goes by its own look-up; several come from one snapshot, so that they belong together. */
 #include "hub.h"
+#include "rows.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,26 +16,6 @@ struct words {
   uint32_t include_count, exclude_count;
 };
 
-static hf_status say(hf_call *c, const char *fmt, ...) HF_PRINTF(2, 3);
-static hf_status say(hf_call *c, const char *fmt, ...) {
-  char text[1024];
-  va_list ap;
-  va_start(ap, fmt);
-  vsnprintf(text, sizeof text, fmt, ap);
-  va_end(ap);
-  return hf_hub_fail(c, HF_EINVAL, "CLIError", "%s", text);
-}
-
-static hf_status repeated(hf_call *c, const hf_args *args, const char *name, const char ***out, uint32_t *count) {
-  *count = hf_host()->arg_count(args, name);
-  *out = NULL;
-  if (!*count) return HF_OK;
-  *out = hf_host()->arena(c, (*count + 1) * sizeof **out);
-  if (!*out) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
-  for (uint32_t i = 0; i < *count; i++) (*out)[i] = hf_host()->arg_str(args, name, i);
-  return HF_OK;
-}
-
 static bool is_folder(const char *name) {
   size_t n = strlen(name);
   return n && name[n - 1] == '/';
@@ -46,11 +26,12 @@ static hf_status by_address(hf_call *c, const hf_args *args, const char *uri, st
                             struct words *words) {
   struct hf_hub_uri u;
   if (hf_host()->arg_count(args, "repo_type"))
-    return say(c, "'--repo-type' cannot be used with an 'hf://' URI ('%s').", uri);
+    return hf_hub_refuse(c, "'--repo-type' cannot be used with an 'hf://' URI ('%s').", uri);
   if (hf_host()->arg_count(args, "revision"))
-    return say(c, "'--revision' cannot be used with an 'hf://' URI ('%s').", uri);
+    return hf_hub_refuse(c, "'--revision' cannot be used with an 'hf://' URI ('%s').", uri);
   TRY(hf_hub_parse_uri(c, uri, &u));
-  if (!strcmp(u.type, "bucket")) return say(c, "Buckets are not supported by `hf download`. Use `hf sync` instead.");
+  if (!strcmp(u.type, "bucket"))
+    return hf_hub_refuse(c, "Buckets are not supported by `hf download`. Use `hf sync` instead.");
   w->repo = (struct hf_repo){u.type, u.id};
   w->revision = u.revision;
   if (!*u.path) return HF_OK;
@@ -60,8 +41,8 @@ static hf_status by_address(hf_call *c, const hf_args *args, const char *uri, st
     const char *list = "";
     for (uint32_t i = 0; list && i < words->count; i++)
       list = hf_hub_text(c, "%s%s'%s'", list, i ? ", " : "", words->names[i]);
-    return say(c, "Cannot combine a file path in the hf:// URI ('%s') with positional filenames [%s].", path,
-               list ? list : "");
+    return hf_hub_refuse(c, "Cannot combine a file path in the hf:// URI ('%s') with positional filenames [%s].", path,
+                         list ? list : "");
   }
   words->names = hf_host()->arena(c, 2 * sizeof *words->names);
   if (!words->names) return HF_ENOMEM;
@@ -77,13 +58,14 @@ static hf_status read_words(hf_call *c, const hf_args *args, struct hf_hub_want 
   w->local_dir = H->arg_str(args, "local_dir", 0);
   w->cache_dir = H->arg_str(args, "cache_dir", 0);
   if (w->local_dir && w->cache_dir)
-    return say(c,
-               "Cannot use both `--local-dir` and `--cache-dir` at the same time. Use `--cache-dir` (or set the "
-               "HF_HOME environment "
-               "variable) for shared caching, or `--local-dir` for a one-off download to a specific directory.");
-  TRY(repeated(c, args, "filenames", &words->names, &words->count));
-  TRY(repeated(c, args, "include", &words->include, &words->include_count));
-  TRY(repeated(c, args, "exclude", &words->exclude, &words->exclude_count));
+    return hf_hub_refuse(
+        c,
+        "Cannot use both `--local-dir` and `--cache-dir` at the same time. Use `--cache-dir` (or set the "
+        "HF_HOME environment "
+        "variable) for shared caching, or `--local-dir` for a one-off download to a specific directory.");
+  TRY(hf_hub_repeated(c, args, "filenames", &words->names, &words->count));
+  TRY(hf_hub_repeated(c, args, "include", &words->include, &words->include_count));
+  TRY(hf_hub_repeated(c, args, "exclude", &words->exclude, &words->exclude_count));
   if (!strncmp(id, "hf://", 5)) {
     TRY(by_address(c, args, id, w, words));
   } else {
@@ -111,13 +93,15 @@ static hf_status narrow(struct hf_hub *hub, const struct words *words, struct hf
     if (is_folder(words->names[i]) && !folders++) first = words->names[i];
   *single = NULL;
   if (folders && words->include_count)
-    return say(c, "Cannot combine subfolder argument ('%s') with `--include`. Please use `--include \"%s*\"` instead.",
-               first, first);
+    return hf_hub_refuse(
+        c, "Cannot combine subfolder argument ('%s') with `--include`. Please use `--include \"%s*\"` instead.", first,
+        first);
   if (folders && words->exclude_count)
-    return say(c,
-               "Cannot combine subfolder argument ('%s') with `--exclude`. Please use `--include \"%s*\"` with "
-               "`--exclude` instead.",
-               first, first);
+    return hf_hub_refuse(
+        c,
+        "Cannot combine subfolder argument ('%s') with `--exclude`. Please use `--include \"%s*\"` with "
+        "`--exclude` instead.",
+        first, first);
   if (words->count > folders && words->include_count)
     hf_hub_log(hub, HF_LOG_WARNING, "UserWarning: Ignoring `--include` since filenames have been explicitly set.");
   if (words->count > folders && words->exclude_count)
@@ -190,10 +174,10 @@ static hf_status streams(hf_call *c, const hf_args *args, hf_out *out, const cha
   const char *output = hf_host()->arg_str(args, "output", 0);
   int64_t on = 0;
   if (output && strcmp(output, "-"))
-    return say(c, "`-o` takes `-` only, for stdout. Use `--local-dir` to choose where files are put.");
+    return hf_hub_refuse(c, "`-o` takes `-` only, for stdout. Use `--local-dir` to choose where files are put.");
   if (!output && !(hf_host()->arg_int(args, "stdout", &on) && on)) return HF_OK;
-  if (!single) return say(c, "`--stdout` takes exactly one file name.");
-  if (w->local_dir) return say(c, "Cannot use both `--stdout` and `--local-dir` at the same time.");
+  if (!single) return hf_hub_refuse(c, "`--stdout` takes exactly one file name.");
+  if (w->local_dir) return hf_hub_refuse(c, "Cannot use both `--stdout` and `--local-dir` at the same time.");
   w->pipe = w->dry_run ? NULL : out;
   return HF_OK;
 }

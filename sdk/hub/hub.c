@@ -85,6 +85,16 @@ bool hf_hub_is_hex(const char *s, size_t digits) {
   return true;
 }
 
+hf_status hf_hub_repeated(hf_call *c, const hf_args *args, const char *name, const char ***out, uint32_t *count) {
+  *count = hf_host()->arg_count(args, name);
+  *out = NULL;
+  if (!*count) return HF_OK;
+  *out = hf_host()->arena(c, (*count + 1) * sizeof **out);
+  if (!*out) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
+  for (uint32_t i = 0; i < *count; i++) (*out)[i] = hf_host()->arg_str(args, name, i);
+  return HF_OK;
+}
+
 bool hf_hub_is_commit(const char *s) {
   return hf_hub_is_hex(s, 40);
 }

@@ -52,6 +52,8 @@ bool hf_hub_flag(hf_call *, const char *key);
 int64_t hf_hub_number(hf_call *, const char *key, int64_t deflt);
 const char *hf_hub_text(hf_call *, const char *fmt, ...) HF_PRINTF(2, 3); /* NULL: out of memory, error set */
 hf_status hf_hub_fail(hf_call *, hf_status, const char *cls, const char *fmt, ...) HF_PRINTF(4, 5);
+/* All values of an argument, in the arena of the call; *out NULL: none. */
+hf_status hf_hub_repeated(hf_call *, const hf_args *, const char *name, const char ***out, uint32_t *count);
 void hf_hub_log(struct hf_hub *, int32_t level, const char *fmt, ...) HF_PRINTF(3, 4);
 /* "~" and "~user" are not expanded by anybody else; absolute, without "." and "..". */
 const char *hf_hub_path(hf_call *, const char *path);

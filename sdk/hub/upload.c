@@ -2,9 +2,9 @@
  * minutes; and hf upload-large-folder, which is the same with other words.
  * Everything is looked at on this side before the first request. */
 #include "commit.h"
+#include "rows.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,41 +166,22 @@ struct words {
   double every; /* minutes; 0: once */
 };
 
-static hf_status say(hf_call *c, const char *fmt, ...) HF_PRINTF(2, 3);
-static hf_status say(hf_call *c, const char *fmt, ...) {
-  char text[1024];
-  va_list ap;
-  va_start(ap, fmt);
-  vsnprintf(text, sizeof text, fmt, ap);
-  va_end(ap);
-  return hf_hub_fail(c, HF_EINVAL, "CLIError", "%s", text);
-}
-
-static hf_status repeated(hf_call *c, const hf_args *args, const char *name, const char ***out, uint32_t *count) {
-  *count = hf_host()->arg_count(args, name);
-  *out = NULL;
-  if (!*count) return HF_OK;
-  *out = hf_host()->arena(c, (*count + 1) * sizeof **out);
-  if (!*out) return hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.");
-  for (uint32_t i = 0; i < *count; i++) (*out)[i] = hf_host()->arg_str(args, name, i);
-  return HF_OK;
-}
-
 static hf_status by_address(hf_call *c, const hf_args *args, const char *uri, struct hf_hub_commit *k,
                             struct words *w) {
   struct hf_hub_uri u;
   if (hf_host()->arg_count(args, "repo_type"))
-    return say(c, "'--repo-type' cannot be used with an 'hf://' URI ('%s').", uri);
+    return hf_hub_refuse(c, "'--repo-type' cannot be used with an 'hf://' URI ('%s').", uri);
   if (hf_host()->arg_count(args, "revision"))
-    return say(c, "'--revision' cannot be used with an 'hf://' URI ('%s').", uri);
+    return hf_hub_refuse(c, "'--revision' cannot be used with an 'hf://' URI ('%s').", uri);
   TRY(hf_hub_parse_uri(c, uri, &u));
-  if (!strcmp(u.type, "bucket")) return say(c, "Buckets are not supported by `hf upload`. Use `hf sync` instead.");
+  if (!strcmp(u.type, "bucket"))
+    return hf_hub_refuse(c, "Buckets are not supported by `hf upload`. Use `hf sync` instead.");
   k->repo = (struct hf_repo){u.type, u.id};
   k->revision = u.revision;
   if (!*u.path) return HF_OK;
   if (w->target)
-    return say(c, "Cannot combine a path in the hf:// URI ('%s') with the `path_in_repo` argument ('%s').", u.path,
-               w->target);
+    return hf_hub_refuse(c, "Cannot combine a path in the hf:// URI ('%s') with the `path_in_repo` argument ('%s').",
+                         u.path, w->target);
   w->target = u.path;
   return HF_OK;
 }
@@ -264,9 +245,9 @@ static hf_status read_words(struct hf_hub_commit *k, const hf_args *args, struct
     k->repo = (struct hf_repo){type ? type : "model", id};
     k->revision = H->arg_str(args, "revision", 0);
   }
-  TRY(repeated(c, args, "include", &w->include, &w->include_count));
-  TRY(repeated(c, args, "exclude", &w->exclude, &w->exclude_count));
-  TRY(repeated(c, args, "delete", &w->remove, &w->remove_count));
+  TRY(hf_hub_repeated(c, args, "include", &w->include, &w->include_count));
+  TRY(hf_hub_repeated(c, args, "exclude", &w->exclude, &w->exclude_count));
+  TRY(hf_hub_repeated(c, args, "delete", &w->remove, &w->remove_count));
   TRY(resolve(c, k->repo.id, w));
   k->message = H->arg_str(args, "commit_message", 0);
   k->description = H->arg_str(args, "commit_description", 0);
@@ -425,8 +406,8 @@ static hf_status run_large(hf_call *c, void *state, const hf_args *args, hf_out 
   k.width = (uint32_t)workers;
   if (!is_folder(w.local))
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "Provided path: '%s' is not a directory", w.local);
-  TRY(repeated(c, args, "include", &w.include, &w.include_count));
-  TRY(repeated(c, args, "exclude", &w.exclude, &w.exclude_count));
+  TRY(hf_hub_repeated(c, args, "include", &w.include, &w.include_count));
+  TRY(hf_hub_repeated(c, args, "exclude", &w.exclude, &w.exclude_count));
   w.target = ".";
   hf_status st = once(&k, args, &w);
   hf_hub_ops_free(&k.ops);

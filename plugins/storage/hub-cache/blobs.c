@@ -2,6 +2,7 @@
  * A blob goes only when no snapshot of its repo shows it any more; a shared one is given back to the shared store.
  * Unfinished files of both clients are listed as partial and can be removed unless somebody writes them. */
 #include "hub.h"
+#include "shown.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,33 +59,10 @@ hf_status hub_blob_open(hf_call *c, void *store, const struct hf_key *key, struc
 
 /* ---- who shows what ---------------------------------------------------------------------------------------------- */
 
-struct names { /* etags that pointers show, one entry per pointer */
-  char **all;
-  size_t count, room;
-  bool failed;
-};
-
 struct pointers {
   int fd, depth;
   struct names *out;
 };
-
-static void remember(struct names *n, const char *etag) {
-  if (n->count == n->room) {
-    size_t room = n->room ? n->room * 2 : 64;
-    char **more = H->resize(n->all, room * sizeof *more);
-    if (!more) {
-      n->failed = true;
-      return;
-    }
-    n->all = more;
-    n->room = room;
-  }
-  if ((n->all[n->count] = hf_strdup(NULL, etag)) != NULL)
-    n->count++;
-  else
-    n->failed = true;
-}
 
 static bool see_pointer(void *arg, const char *name, unsigned char type) {
   struct pointers *w = arg;
@@ -98,7 +76,7 @@ static bool see_pointer(void *arg, const char *name, unsigned char type) {
     ssize_t n = readlinkat(w->fd, name, link, sizeof link - 1);
     link[n > 0 ? n : 0] = 0;
     const char *last = strrchr(link, '/');
-    if (last) remember(w->out, last + 1);
+    if (last) hub_names_add(w->out, last + 1);
   }
   return !w->out->failed;
 }
@@ -133,11 +111,6 @@ static uint64_t times_shown(const struct names *n, const char *etag) {
   uint64_t count = 0;
   while (lo < n->count && !strcmp(n->all[lo++], etag)) count++;
   return count;
-}
-
-static void forget(struct names *n) {
-  for (size_t i = 0; i < n->count; i++) H->release(n->all[i]);
-  H->release(n->all);
 }
 
 /* ---- removing ---------------------------------------------------------------------------------------------------- */
@@ -195,7 +168,7 @@ hf_status hub_remove(hf_call *c, void *store, const struct hf_name *name) {
   if (!link) return HF_OK;
   hf_status st = shown_names(c, hub, folder, &shown);
   bool last = st == HF_OK && times_shown(&shown, etag) == 0;
-  forget(&shown);
+  hub_names_free(&shown);
   if (!last) return st;
   TRY(hub_rel(c, hub, rel, "%s/blobs/%s", folder, etag));
   struct stat is;
@@ -295,7 +268,7 @@ static bool blobs_of_folder(void *arg, const char *name, unsigned char type) {
   repo.id = id;
   struct listing l = {.c = all->c, .hub = all->hub, .repo = &repo, .folder = name, .slot = all->slot};
   all->st = blobs_of_repo(&l);
-  forget(&l.shown);
+  hub_names_free(&l.shown);
   return all->st == HF_OK;
 }
 
@@ -305,7 +278,7 @@ hf_status hub_blob_each(hf_call *c, void *store, const struct hf_repo *repo, hf_
   if (!repo) return list_dir(&l, "", blobs_of_folder);
   TRY(hub_folder(c, repo, folder));
   hf_status st = blobs_of_repo(&l);
-  forget(&l.shown);
+  hub_names_free(&l.shown);
   return st;
 }
 
