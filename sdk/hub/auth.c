@@ -109,7 +109,8 @@ static bool is_sendable(const char *token) {
   return true;
 }
 
-hf_status hf_hub_credentials(struct hf_hub *hub) {
+/* "Bearer ...", NULL: no token. */
+static hf_status bearer(struct hf_hub *hub, const char **value) {
   const char *token, *origin;
   TRY(hf_hub_token_origin(hub, &token, &origin));
   if (token && !is_sendable(token))
@@ -118,10 +119,21 @@ hf_status hf_hub_credentials(struct hf_hub *hub) {
                        "https://huggingface.co/settings/tokens.",
                        origin);
   if (origin) TRY(hf_call_option(hub->call, "HF_TOKEN_FROM", origin));
-  const char *value = token ? hf_hub_text(hub->call, "Bearer %s", token) : NULL;
-  if (token && !value) return HF_ENOMEM;
+  *value = token ? hf_hub_text(hub->call, "Bearer %s", token) : NULL;
+  return token && !*value ? HF_ENOMEM : HF_OK;
+}
+
+hf_status hf_hub_credentials(struct hf_hub *hub) {
+  const char *value;
+  TRY(bearer(hub, &value));
   TRY(hf_call_credential(hub->call, hub->endpoint, "authorization", value));
   for (size_t i = 0; i < HF_COUNT(hub_origins); i++)
     TRY(hf_call_credential(hub->call, hub_origins[i], "authorization", value));
   return HF_OK;
+}
+
+hf_status hf_hub_credential_at(struct hf_hub *hub, const char *origin) {
+  const char *value;
+  TRY(bearer(hub, &value));
+  return hf_call_credential(hub->call, origin, "authorization", value);
 }

@@ -161,6 +161,16 @@ hf_status hf_hub_env_map(struct hf_hub *hub, const hf_args *args, const char *na
   return st;
 }
 
+hf_status hf_hub_env_object(struct hf_hub *hub, const hf_args *args, const char *name, json_t **map) {
+  json_t *list, *pair;
+  size_t i;
+  TRY(hf_hub_env_map(hub, args, name, &list));
+  *map = json_object();
+  json_array_foreach(list, i, pair) json_object_set(*map, hf_hub_get(pair, "key"), json_object_get(pair, "value"));
+  json_decref(list);
+  return *map ? HF_OK : HF_ENOMEM;
+}
+
 void hf_hub_env_warn(hf_call *c, hf_out *out, const hf_args *args) {
   for (uint32_t i = 0; i < hf_host()->arg_count(args, "secrets"); i++) {
     if (!strchr(hf_host()->arg_str(args, "secrets", i), '=')) continue;

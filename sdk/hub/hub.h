@@ -33,6 +33,7 @@ extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_ta
     hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_commit, hf_hub_tasks_cp,
     hf_hub_tasks_inference, hf_hub_tasks_lfs, hf_hub_tasks_upload;
 extern const struct hf_tasks hf_hub_tasks_cache, hf_hub_tasks_card, hf_hub_tasks_jobs, hf_hub_tasks_spaces_live;
+extern const struct hf_tasks hf_hub_tasks_endpoints;
 extern const struct hf_tasks hf_hub_tasks_collections, hf_hub_tasks_discussions, hf_hub_tasks_leaderboard,
     hf_hub_tasks_papers, hf_hub_tasks_spaces, hf_hub_tasks_webhooks;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
@@ -71,6 +72,8 @@ hf_status hf_hub_token_origin(struct hf_hub *, const char **token, const char **
 /* Is this origin one that may see the Hub's token? */
 bool hf_hub_is_hub(const struct hf_hub *, const char *url);
 hf_status hf_hub_credentials(struct hf_hub *);
+/* The token for one more host of this call. */
+hf_status hf_hub_credential_at(struct hf_hub *, const char *origin);
 /* Whose token is this? What the server says of the account, or an error in the reference's words. auth_tasks.c. */
 hf_status hf_hub_whoami(struct hf_hub *, const char *token, json_t **info);
 const char *hf_hub_user_agent(struct hf_hub *);
@@ -133,6 +136,8 @@ const char *hf_hub_get(const json_t *object, const char *key);              /* s
 
 /* [{"key": .., "value": ..}] of the arguments NAME and NAME_file; *list NULL when there are none. */
 hf_status hf_hub_env_map(struct hf_hub *, const hf_args *, const char *name, json_t **list);
+/* {"KEY": "VALUE"} of the same; never NULL. */
+hf_status hf_hub_env_object(struct hf_hub *, const hf_args *, const char *name, json_t **map);
 hf_status hf_hub_volumes(hf_call *, const hf_args *, json_t **list);
 /* Says that a secret typed in place is seen by others. */
 void hf_hub_env_warn(hf_call *, hf_out *, const hf_args *);

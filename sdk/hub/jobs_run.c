@@ -53,16 +53,6 @@ json_t *hf_hub_job_expose(const hf_args *args, const char *with_token, const cha
   return json_pack("{s:o, s:o}", "ports", ports, "portsPublic", ports_of(args, open, json_array()));
 }
 
-static hf_status map_of(struct hf_hub *hub, const hf_args *args, const char *name, json_t **map) {
-  json_t *list, *pair;
-  size_t i;
-  TRY(hf_hub_env_map(hub, args, name, &list));
-  *map = json_object();
-  json_array_foreach(list, i, pair) json_object_set(*map, hf_hub_get(pair, "key"), json_object_get(pair, "value"));
-  json_decref(list);
-  return *map ? HF_OK : HF_ENOMEM;
-}
-
 /* A secret that is named and not there is an error, or shown so in a dry run. */
 static hf_status missing_secrets(struct plan *p) {
   hf_call *c = p->hub.call;
@@ -342,8 +332,8 @@ static hf_status prepare(struct plan *p, hf_call *c, const hf_args *args, hf_out
   p->dry = hf_hub_given(args, "dry_run");
   TRY(hf_hub_row_begin(&p->hub, c, args, out));
   hf_hub_env_warn(c, out, args);
-  TRY(map_of(&p->hub, args, "env", &p->env));
-  TRY(map_of(&p->hub, args, "secrets", &p->secrets));
+  TRY(hf_hub_env_object(&p->hub, args, "env", &p->env));
+  TRY(hf_hub_env_object(&p->hub, args, "secrets", &p->secrets));
   TRY(missing_secrets(p));
   TRY(hf_hub_job_labels(c, args, &p->labels));
   TRY(name_it(p));

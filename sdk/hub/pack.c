@@ -23,6 +23,7 @@ static const struct hf_module *const modules[] = {
     &hf_hub_tasks_cp.m,
     &hf_hub_tasks_discussions.m,
     &hf_hub_tasks_download.m,
+    &hf_hub_tasks_endpoints.m,
     &hf_hub_tasks_inference.m,
     &hf_hub_tasks_info.m,
     &hf_hub_tasks_jobs.m,

@@ -28,9 +28,9 @@ hf_status hf_hub_limit(hf_call *c, const hf_args *args, int64_t *limit) {
 
 /* The modules made by HF_HUB_ROWS: a runtime knows their rows as tasks only. */
 static const struct hf_tasks *const packs[] = {
-    &hf_hub_tasks_card,        &hf_hub_tasks_jobs,        &hf_hub_tasks_collections,
-    &hf_hub_tasks_discussions, &hf_hub_tasks_leaderboard, &hf_hub_tasks_papers,
-    &hf_hub_tasks_spaces,      &hf_hub_tasks_webhooks,    &hf_hub_tasks_spaces_live};
+    &hf_hub_tasks_card,        &hf_hub_tasks_jobs,     &hf_hub_tasks_collections, &hf_hub_tasks_discussions,
+    &hf_hub_tasks_leaderboard, &hf_hub_tasks_papers,   &hf_hub_tasks_spaces,      &hf_hub_tasks_webhooks,
+    &hf_hub_tasks_spaces_live, &hf_hub_tasks_endpoints};
 
 const struct hf_hub_row *hf_hub_row_of(hf_call *c, const char *task) {
   (void)c;
@@ -148,14 +148,14 @@ static const struct hf_param *param_named(const struct hf_task *t, const char *n
   return NULL;
 }
 
-/* An argument as JSON of its type; NULL: not given. */
-static json_t *argument(const struct hf_task *t, const hf_args *args, const char *name) {
+json_t *hf_hub_arg_value(const struct hf_task *t, const hf_args *args, const char *name) {
   const struct hf_param *p = param_named(t, name);
   const char *text = hf_hub_arg(args, name);
   int64_t number;
   if (p && p->type == HF_P_BOOL)
     return hf_host()->arg_int(args, name, &number) ? json_boolean(number != 0) : json_false();
   if (p && p->type == HF_P_INT) return hf_host()->arg_int(args, name, &number) ? json_integer(number) : NULL;
+  if (p && p->type == HF_P_FLOAT && text) return json_real(strtod(text, NULL));
   return text ? json_string(text) : NULL;
 }
 
@@ -181,7 +181,7 @@ hf_status hf_hub_shown_result(hf_call *c, hf_out *out, const struct hf_hub_row *
       st = HF_ENOMEM;
       break;
     }
-    json_t *value = *from == '@' ? json_incref(member(answer, from + 1)) : argument(&row->task, args, from);
+    json_t *value = *from == '@' ? json_incref(member(answer, from + 1)) : hf_hub_arg_value(&row->task, args, from);
     if (json_object_set_new(result, key, value ? value : json_null())) st = HF_ENOMEM;
     p += n;
   }

@@ -16,6 +16,7 @@ struct hf_hub_row {
   const char *forgiving; /* flag with which `forgiven` is no error */
   uint32_t forgiven;     /* HTTP status */
   uint32_t flags;        /* HF_ROW_* */
+  const char *failed;    /* what failed when the host answers with a status that is an error */
 };
 enum {
   HF_ROW_LIST = 1,    /* the answer is a list, or a page of one */
@@ -47,6 +48,8 @@ hf_status hf_hub_shown_hints(hf_call *, hf_out *, const struct hf_hub_row *, con
 const char *hf_hub_filled(hf_call *, const char *text, const hf_args *);
 const char *hf_hub_arg(const hf_args *, const char *name);
 bool hf_hub_given(const hf_args *, const char *name);
+/* An argument as JSON of its type; NULL: not given. */
+json_t *hf_hub_arg_value(const struct hf_task *, const hf_args *, const char *name);
 /* --limit into *limit, which is left where it is not given; below 0 it is refused as the reference does. */
 hf_status hf_hub_limit(hf_call *, const hf_args *, int64_t *limit);
 /* "{hub}/api/<path>" with text as it is; NULL: error set. */
@@ -64,6 +67,8 @@ hf_status hf_hub_show_hardware(hf_call *, hf_out *, const json_t *list, bool sto
 hf_status hf_hub_field_user(hf_call *, const json_t *whole, const json_t *value, json_t **out);
 hf_status hf_hub_field_named(hf_call *, const json_t *whole, const json_t *value, json_t **out);
 hf_status hf_hub_field_org(hf_call *, const json_t *whole, const json_t *value, json_t **out);
+/* shell_split.c: a line as the words of a shell; [".."] */
+hf_status hf_hub_shell_split(hf_call *, const char *text, json_t **words);
 /* attach.c: the text of --body, --body-file and --attach; never NULL. */
 hf_status hf_hub_message(struct hf_hub *, const hf_args *, const char **body);
 

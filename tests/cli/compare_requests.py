@@ -23,6 +23,10 @@ options = arguments("requests.txt")
 clients = Clients(options)
 
 
+# Hosts beside the Hub; both programs find them at the server with the canned answers.
+HOSTS = ("https://api.endpoints.huggingface.cloud", "https://endpoints.huggingface.co")
+
+
 class Answers:
     """Two servers of canned answers."""
 
@@ -75,13 +79,15 @@ def session(program, hub, line):
     done, seen = [], 0
     for part in line.split(" && "):
         words, extra = split(part)
-        extra = {"HF_TOKEN": TOKEN, **{k: v.replace("{hub}", hub.url) for k, v in extra.items()}}
+        extra = {"HF_TOKEN": TOKEN, "HF_URL_REWRITE": ";".join(f"{host}={hub.url}" for host in HOSTS), **{k: v.replace("{hub}", hub.url) for k, v in extra.items()}}
         if words[0] == "sh": # makes what the next commands find
             subprocess.run(words[1], shell=True, cwd=where / "work", check=True,
                            env=clean_environment(where, hub.url, PYTHON=sys.executable, **extra))
             continue
         typed = extra.pop("STDIN", "").replace("\\n", "\n")
         code, *texts = clients.run(program, words, where / "work", clean_environment(where, hub.url, **extra), typed)
+        for host in HOSTS:
+            texts = [text.replace(host, hub.url) for text in texts]
         rows = hub.log()
         requests = [no_commits(asked(r, hub.url)).replace(str(where), "{where}") for r in rows[seen:] if r["path"] != "/api/agent-harnesses"]
         seen = len(rows)
