@@ -1,5 +1,6 @@
 /* direct.c - an exchange that the calling thread drives by itself: nothing is handed to the I/O thread and back, which would
- * cost two wake-ups of a sleeping processor. For answers that one thread waits for and nobody else has a part in.
+ * cost two wake-ups of a sleeping processor, and for a bulk body a copy of every byte. For answers that one thread waits for
+ * and nobody else has a part in.
  * A lane is a curl multi handle with the connections that were made on it; it serves one exchange at a time and is kept for
  * the next. When all lanes are taken the I/O thread does the work. */
 #include <poll.h>

@@ -208,7 +208,7 @@ bool direct_head(struct exchange *x) {
   return direct_goes_on(x->direct, tell_head(x));
 }
 
-bool direct_body(struct exchange *x, const char *data, size_t len) {
+static bool direct_give(struct exchange *x, const char *data, size_t len) {
   struct turn *t = x->direct;
   t->body_given = true;
   hf_status st = x->req->on_body(x->req->arg, data, len);
@@ -216,9 +216,34 @@ bool direct_body(struct exchange *x, const char *data, size_t len) {
   return direct_goes_on(t, st);
 }
 
+static bool direct_flush(struct exchange *x) {
+  struct chunk *c = x->gather;
+  size_t len = c != NULL ? c->len : 0;
+  if (len == 0 || x->direct->ending) return !x->direct->ending;
+  c->len = 0;
+  return direct_give(x, c->data, len);
+}
+
+/* A bulk body's little pieces (TLS records) are gathered: each write to a file costs something whatever its size. */
+bool direct_body(struct exchange *x, const char *data, size_t len) {
+  bool bulk = (x->req->flags & HF_NETREQ_BULK) != 0;
+  if (!bulk || (len >= CHUNK_SIZE / 2 && (x->gather == NULL || x->gather->len == 0))) return direct_give(x, data, len);
+  if (x->gather == NULL && (x->gather = chunk_get(x->stack, CHUNK_SIZE)) == NULL) return direct_give(x, data, len);
+  while (len > 0) {
+    struct chunk *c = x->gather;
+    size_t n = c->size - c->len < len ? c->size - c->len : len;
+    memcpy(c->data + c->len, data, n);
+    c->len += n;
+    data += n;
+    len -= n;
+    if (c->len == c->size && !direct_flush(x)) return false;
+  }
+  return true;
+}
+
 static bool direct_look(void *arg) {
   struct turn *t = arg;
-  if (t->ending) return false;
+  if (!direct_flush(t->x)) return false;
   pthread_mutex_lock(&t->x->lock);
   look_at_clock(t);
   pthread_mutex_unlock(&t->x->lock);
@@ -234,6 +259,7 @@ static void give_back(struct exchange *x) {
   drop_chunks(s, &x->in);
   drop_chunks(s, &x->out);
   chunk_put(s, x->sending);
+  chunk_put(s, x->gather);
   curl_slist_free_all(x->headers);
   if (x->easy != NULL && x->kept != NULL) {
     curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
@@ -266,9 +292,11 @@ static struct exchange *exchange_new(struct stack *s, const struct hf_net_req *r
 hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, struct hf_net_result *result) {
   struct stack *s = net;
   *result = (struct hf_net_result){.struct_size = sizeof(*result), .sent_nothing = 1};
+  bool heavy = s->light_self == NULL || s->light_self() == NULL;
+  bool bulk = (req->flags & HF_NETREQ_BULK) != 0 && req->on_send == NULL;
   bool alone = req->flags & HF_NETREQ_PATIENT && strcmp(req->method, "POST") == 0 && req->on_send == NULL &&
-               !(req->flags & (HF_NETREQ_RAW | HF_NETREQ_BULK)) && !(s->light_self != NULL && s->light_self());
-  struct lane *lane = alone ? lane_take(s, req->url) : NULL;
+               !(req->flags & (HF_NETREQ_RAW | HF_NETREQ_BULK));
+  struct lane *lane = heavy && (bulk || alone) ? lane_take(s, req->url) : NULL;
   if (lane == NULL && stack_start(s) != HF_OK)
     return s->host->failf(call, HF_ENOMEM, "cannot start the network thread");
   struct slot *slot = NULL;
@@ -282,11 +310,11 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   }
   struct turn t = {.call = call, .x = x, .begin_ns = stack_now_ns()};
   if (lane != NULL) x->direct = &t;
-  x->kept = lane_easy(lane);
+  x->kept = alone ? lane_easy(lane) : NULL;
   t.st = request_prepare(call, x);
   if (t.st == HF_OK) {
     if (lane != NULL)
-      lane_run(lane, x, direct_look, &t);
+      lane_run(lane, x, direct_look, &t), direct_flush(x);
     else
       run(&t);
     result->status = x->head_ready ? x->head_status : 0;

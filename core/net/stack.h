@@ -103,7 +103,8 @@ struct exchange {
   struct chunk *sending;
   struct exchange *next_unwatched;
   bool unwatched;
-  struct turn *direct; /* the worker runs the callbacks of curl itself; set once; NULL: the I/O thread does */
+  struct turn *direct;  /* the worker runs the callbacks of curl itself; set once; NULL: the I/O thread does */
+  struct chunk *gather; /* direct: little pieces of a bulk body */
 
   _Atomic uint64_t touched_ns; /* last time that bytes moved */
 
