@@ -33,7 +33,7 @@ extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_ta
     hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_commit, hf_hub_tasks_cp,
     hf_hub_tasks_inference, hf_hub_tasks_lfs, hf_hub_tasks_upload;
 extern const struct hf_tasks hf_hub_tasks_cache, hf_hub_tasks_card, hf_hub_tasks_jobs, hf_hub_tasks_spaces_live;
-extern const struct hf_tasks hf_hub_tasks_endpoints;
+extern const struct hf_tasks hf_hub_tasks_endpoints, hf_hub_tasks_buckets;
 extern const struct hf_tasks hf_hub_tasks_collections, hf_hub_tasks_discussions, hf_hub_tasks_leaderboard,
     hf_hub_tasks_papers, hf_hub_tasks_spaces, hf_hub_tasks_webhooks;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \
@@ -169,6 +169,7 @@ struct hf_hub_uri {
   const char *type, *id, *revision, *path; /* revision NULL: none; path "": the root */
 };
 hf_status hf_hub_parse_uri(hf_call *, const char *uri, struct hf_hub_uri *);
+bool hf_hub_is_page(hf_call *, const char *text); /* http(s), or a host of the Hub in front */
 /* The same where text may be something else: *is says whether it is an address. */
 hf_status hf_hub_try_uri(hf_call *, const char *text, struct hf_hub_uri *, bool *is);
 /* "<endpoint>/<prefix><id>/resolve/<revision>/<path>" */

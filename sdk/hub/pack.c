@@ -16,6 +16,7 @@ extern const struct hf_storage hf_hub_pipe_store;
 // clang-format off
 static const struct hf_module *const modules[] = {
     &hf_hub_tasks_auth.m,
+    &hf_hub_tasks_buckets.m,
     &hf_hub_tasks_cache.m,
     &hf_hub_tasks_card.m,
     &hf_hub_tasks_collections.m,

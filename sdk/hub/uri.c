@@ -152,7 +152,7 @@ static bool is_page_host(hf_call *c, struct part host) {
   return own.len && own.len == host.len && !strncasecmp(own.at, host.at, host.len);
 }
 
-static bool looks_like_page(hf_call *c, const char *uri) {
+bool hf_hub_is_page(hf_call *c, const char *uri) {
   if (!strncasecmp(uri, "http://", 7) || !strncasecmp(uri, "https://", 8)) return true;
   return is_page_host(c, (struct part){uri, strcspn(uri, "/")});
 }
@@ -237,7 +237,7 @@ hf_status hf_hub_parse_uri(hf_call *c, const char *uri, struct hf_hub_uri *out) 
   *out = (struct hf_hub_uri){.path = ""};
   if (!strncmp(uri, HF_PROTOCOL, 5))
     at += 5;
-  else if (looks_like_page(c, uri))
+  else if (hf_hub_is_page(c, uri))
     TRY(page_body(c, uri, &at));
   else
     return refuse(

@@ -59,7 +59,7 @@ def left(where):
     for path in sorted(where.rglob("*")):
         name = str(path.relative_to(where))
         if path.name in (".agent_harnesses.json", "CACHEDIR.TAG") or path.is_dir() and not path.is_symlink() or name.endswith(".lock") \
-                or name.startswith("cache/"):
+                or name.startswith(("cache/", "hf/xet/logs/")):
             continue
         if path.is_symlink():
             found[name] = "-> " + os.readlink(path)
