@@ -123,7 +123,7 @@ class Uploads(unittest.TestCase):
 
     # ---- files that change ----
 
-    def changing(self, change, size=40 * MIB):
+    def changing(self, change, size=80 * MIB):
         path = self.source(noise(3, size))
         commits = self.commits()
         self.hub.run("fault", f"kind=delay;seconds=1;path={PUT};origin=cdn")
@@ -142,7 +142,7 @@ class Uploads(unittest.TestCase):
     def test_a_file_that_is_overwritten_meanwhile(self):
         def change(path):
             with open(path, "r+b") as f:
-                f.seek(39 * MIB)
+                f.seek(79 * MIB)
                 f.write(b"x")
         self.changing(change)
 
@@ -389,6 +389,29 @@ class Uploads(unittest.TestCase):
                 n += 1
                 with self.subTest(place=place, fault=fault):
                     self.trouble([f"{fault};path={place};origin=cdn;count=2"], noise(200 + n, 11 * MIB))
+
+    def test_a_server_that_thinks_about_a_xorb(self):
+        """Nothing is asked or sent twice, neither of the first xorb nor of later ones."""
+        self.trouble([f"kind=delay;seconds=5.5;path={COMMIT};origin=cdn"], noise(236, 11 * MIB))
+        self.assertEqual(len(self.seen("/xorb-commits/")), len({r["path"].split("/grant/")[0] for r in self.seen("/xorb-commits/")}))
+        self.assertLess(self.sent(), 11 * MIB + 65536)
+
+    def test_one_connection_that_stalls(self):
+        """The others get through: it is sent again, and that is all."""
+        self.trouble([f"kind=hold;path={PUT};origin=cdn;nth=3;count=1"], noise(237, 40 * MIB))
+        self.assertEqual(len(self.seen("/xorb-commits/")), 5)
+
+    @unittest.skipUnless(FULL, "takes a minute; XET_FULL=1")
+    def test_a_shard_that_is_never_answered(self):
+        """It has become a file, though: Git LFS need not send it."""
+        self.trouble([f"kind=stall;after=0;path={SHARD};origin=cdn"], noise(238, 11 * MIB), seconds=90)
+
+    def test_several_xorbs_at_once(self):
+        """As many as memory holds, and reading goes on meanwhile."""
+        self.trouble([f"kind=delay;seconds=1.5;path={PUT};origin=cdn"], noise(239, 56 * MIB))
+        began = sorted(r["time"] for r in self.seen("/xorb-uploads/", "PUT"))
+        self.assertEqual(len(began), 7)
+        self.assertGreaterEqual(max(len([t for t in began if at <= t < at + 1.5]) for at in began), 3)
 
     def test_bodies_that_break_are_sent_again(self):
         self.trouble([f"kind=break;path={PUT};origin=cdn;after=3MiB;count=2"], noise(240, 11 * MIB))

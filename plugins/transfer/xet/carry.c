@@ -95,7 +95,7 @@ static hf_status put_bytes(hf_call *c, struct xet_upload *u, const struct xorb *
       continue;
     }
     if (xet_transient(st, &resp)) {
-      TRY(xet_patience_again(c, u, st, &resp, began, n));
+      TRY(xet_patience_again(c, u, st, &req, &resp, began, n));
       continue;
     }
     if (st != HF_OK) return st;
@@ -185,12 +185,17 @@ static void close_up(struct xorb *x) {
   xet_merkle_end(&tree, &x->hash);
 }
 
-static struct xorb *take(struct xet_upload *u) {
-  struct xorb *found = NULL;
-  pthread_mutex_lock(&u->lock);
+/* Under lock. */
+static struct xorb *ready(struct xet_upload *u) {
   while (u->untaken && u->untaken->state >= XORB_GOING) u->untaken = u->untaken->next;
-  for (struct xorb *x = u->untaken; x && !found; x = x->next)
-    if (x->state == XORB_FULL && !x->unpacked) found = x;
+  for (struct xorb *x = u->untaken; x; x = x->next)
+    if (x->state == XORB_FULL && !x->unpacked) return x;
+  return NULL;
+}
+
+static struct xorb *take(struct xet_upload *u) {
+  pthread_mutex_lock(&u->lock);
+  struct xorb *found = ready(u);
   if (found) found->state = XORB_GOING;
   pthread_mutex_unlock(&u->lock);
   return found;
@@ -224,4 +229,33 @@ hf_status xet_carry_one(hf_call *c, struct xet_upload *u, bool *any) {
   pthread_mutex_unlock(&u->lock);
   xet_xorb_body_free(u, &body);
   return st == HF_OK ? xet_commit_some(c, u) : st;
+}
+
+/* Under lock; *at_work: this one is one of so many. What it sees when it ends nobody has to see any more. */
+static bool goes_on(struct xet_upload *u, const uint32_t *left, bool *at_work) {
+  if (!*at_work && u->carriers < u->bodies) {
+    *at_work = true;
+    u->carriers++;
+  }
+  if (*left || (*at_work && ready(u))) return true;
+  u->carriers -= *at_work;
+  *at_work = false;
+  pthread_cond_broadcast(&u->full);
+  return false;
+}
+
+hf_status xet_carry_all(hf_call *c, struct xet_upload *u, const uint32_t *left) {
+  hf_status st = HF_OK;
+  bool at_work = false, any = false;
+  pthread_mutex_lock(&u->lock);
+  while (st == HF_OK && goes_on(u, left, &at_work)) {
+    if (!at_work || !ready(u)) xet_cond_wait(&u->full, &u->lock);
+    pthread_mutex_unlock(&u->lock);
+    st = xet_host->check(c);
+    if (st == HF_OK && at_work) st = xet_carry_one(c, u, &any);
+    pthread_mutex_lock(&u->lock);
+  }
+  u->carriers -= at_work;
+  pthread_mutex_unlock(&u->lock);
+  return st;
 }

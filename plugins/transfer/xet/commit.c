@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES = 5 };
+enum { TRIES = 5, SILENCE_MS = 45000 /* it says something every 20 s */, THOUGHT_MS = 3600000, SAID_MOST = 8 << 20 };
 #define SPLIT_AT (XET_SHARD_MAX - ((size_t)8 << 20))
 
 static int by_words(const struct xet_hash *a, const struct xet_hash *b) {
@@ -71,8 +71,8 @@ static enum verdict read_stream(const char *text, size_t len, char message[300])
       else
         xet_json_skip(&j);
     }
-    if (!strcmp(type, "result")) return SHARD_TAKEN;
-    if (!strcmp(type, "error")) return retryable ? SHARD_AGAIN : SHARD_REFUSED;
+    if (!strcmp(type, "result")) v = SHARD_TAKEN;
+    if (!strcmp(type, "error")) v = retryable ? SHARD_AGAIN : SHARD_REFUSED;
   }
   return v;
 }
@@ -87,18 +87,26 @@ static hf_status refused(hf_call *c, struct xet_upload *u, const char *message) 
              .struct_size = sizeof(struct hf_error), .code = HF_EPROTO, .retryable = u->leaned, .message = text});
 }
 
-static hf_status send_shard(hf_call *c, struct xet_upload *u, const struct xet_bytes *b) {
+static hf_status on_lines(hf_call *c, void *arg, const void *data, size_t len) {
+  (void)c;
+  xet_bytes_add(arg, data, len); /* one that does not fit has no last word */
+  return HF_OK;
+}
+
+static hf_status try_shard(hf_call *c, struct xet_upload *u, const struct xet_bytes *b, struct xet_bytes *said) {
   char message[300] = "the answer has no end";
   bool v1 = false;
-  if (b->failed) return xet_host->failf(c, HF_ENOMEM, "no memory for a shard");
   for (uint32_t n = 1;; n++) {
     struct hf_http_resp resp = {.struct_size = sizeof resp};
     struct hf_http_req req = {.struct_size = sizeof req,
                               .method = "POST",
                               .body = b->data,
                               .body_len = b->len,
-                              .timeout_ms = 3600000, /* it may think for long */
-                              .max_body = 8 << 20};
+                              .timeout_ms = v1 ? THOUGHT_MS : SILENCE_MS,
+                              .on_data = v1 ? NULL : on_lines,
+                              .on_data_arg = said,
+                              .max_body = SAID_MOST};
+    said->len = 0; /* should an attempt break, what comes last counts all the same */
     TRY(xet_insist(c, u, v1 ? "/v1/shards" : "/v2/shards", &req, &resp, "the upload of a shard"));
     if (!v1 && (resp.status == 404 || resp.status == 501)) {
       v1 = true;
@@ -107,11 +115,19 @@ static hf_status send_shard(hf_call *c, struct xet_upload *u, const struct xet_b
     }
     if (resp.status == 400) return refused(c, u, "it answered with status 400");
     if (resp.status != 200) return xet_cas_refused(c, "the upload of a shard", &resp);
-    enum verdict v = v1 ? SHARD_TAKEN : read_stream(resp.body, resp.body_len, message);
+    enum verdict v = v1 ? SHARD_TAKEN : read_stream(said->len ? (const char *)said->data : "", said->len, message);
     if (v == SHARD_TAKEN) return HF_OK;
     if (v == SHARD_REFUSED || n == TRIES) return refused(c, u, message);
     TRY(xet_host->backoff(c, n, 0));
   }
+}
+
+static hf_status send_shard(hf_call *c, struct xet_upload *u, const struct xet_bytes *b) {
+  struct xet_bytes said = {.data = NULL};
+  if (b->failed) return xet_host->failf(c, HF_ENOMEM, "no memory for a shard");
+  hf_status st = try_shard(c, u, b, &said);
+  xet_bytes_free(&said);
+  return st;
 }
 
 /* ---- making ---- */

@@ -1,6 +1,6 @@
 /* intake.c - a file on its way in: pieces are read and cut in order, hashed and packed by whoever is free, and decided about in
- * order: what is known becomes a term, what is new gets a slot in the open xorb. Full xorbs are carried away by the same
- * workers while reading goes on. Questions to the global index are asked before the turn comes, so that they overlap.
+ * order: what is known becomes a term, what is new gets a slot in the open xorb. Full xorbs are carried away by others while
+ * reading goes on. Questions to the global index are asked before the turn comes, so that they overlap.
  * A run of known chunks that is too short is stored again rather than scatter the file. */
 #include "upload.h"
 
@@ -21,6 +21,7 @@ struct intake { /* one file */
   uint64_t last_query;
   bool end;
   /* under the session's lock */
+  uint32_t left; /* workers that may still fill xorbs */
   pthread_cond_t turn;
   struct xet_merkle tree;
   uint64_t decided; /* pieces */
@@ -152,7 +153,7 @@ static hf_status query(hf_call *c, struct xet_upload *u, const struct xet_hash *
   bool told = st == HF_OK && resp.status == 200 && !a.too_much && !a.bytes.failed;
   bool passes = st == HF_OK || st == HF_ENET || st == HF_ETIMEDOUT; /* else no token: nothing will do */
   pthread_mutex_lock(&u->lock);
-  if (st != HF_OK && passes && !u->trouble_ns) u->trouble_ns = began;
+  if (st != HF_OK && passes) xet_patience_lost(u, &req, began);
   if (told) xet_known_shard(u, a.bytes.data, a.bytes.len);
   u->answers -= a.counted;
   pthread_mutex_unlock(&u->lock);
@@ -206,13 +207,16 @@ static hf_status query_piece(hf_call *c, struct intake *in, const struct xet_por
 
 /* ---- pieces ---- */
 
-/* A piece to work with; who waits carries away what is full. */
+/* A piece to work with; where there are no carriers, who waits carries away what is full. */
 static hf_status get_piece(hf_call *c, struct xet_upload *u, struct xet_portion **out) {
   hf_status st = HF_OK;
   *out = NULL;
   while (st == HF_OK) {
     bool any = false;
-    TRY(xet_carry_one(c, u, &any));
+    pthread_mutex_lock(&u->lock);
+    bool alone = !u->carriers;
+    pthread_mutex_unlock(&u->lock);
+    if (alone) TRY(xet_carry_one(c, u, &any));
     if (any) continue;
     pthread_mutex_lock(&u->lock);
     if (!u->free_piece) xet_cond_wait(&u->changed, &u->lock);
@@ -298,7 +302,7 @@ static void packed(struct xet_upload *u, struct xorb *x, uint32_t n) {
   if (!n) return;
   pthread_mutex_lock(&u->lock);
   x->unpacked -= n;
-  if (!x->unpacked) pthread_cond_broadcast(&u->changed);
+  if (!x->unpacked && x->state == XORB_FULL) pthread_cond_signal(&u->full);
   pthread_mutex_unlock(&u->lock);
 }
 
@@ -345,10 +349,8 @@ static hf_status one_piece(hf_call *c, struct intake *in, struct xet_portion *p,
   return HF_OK;
 }
 
-static hf_status work(hf_call *c, void *arg, uint32_t worker) {
-  struct intake *in = arg;
+static hf_status work(hf_call *c, struct intake *in) {
   bool any = true;
-  (void)worker;
   uint8_t *state = malloc(XET_PACK_STATE);
   hf_status st = state ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory to send %s", in->file->path);
   while (st == HF_OK && any) {
@@ -359,7 +361,15 @@ static hf_status work(hf_call *c, void *arg, uint32_t worker) {
     put_piece(in->u, p);
   }
   free(state);
+  pthread_mutex_lock(&in->u->lock);
+  if (!--in->left) pthread_cond_broadcast(&in->u->full);
+  pthread_mutex_unlock(&in->u->lock);
   return st;
+}
+
+static hf_status work_or_carry(hf_call *c, void *arg, uint32_t i) {
+  struct intake *in = arg;
+  return i < WORKERS ? work(c, in) : xet_carry_all(c, in->u, &in->left);
 }
 
 /* ---- one file ---- */
@@ -375,7 +385,10 @@ static hf_status take_in(hf_call *c, struct intake *in) {
   struct hf_tr_file *file = in->file;
   struct xet_hash sum;
   uint64_t size = file->source->size;
-  TRY(size > XET_PIECE ? xet_host->parallel(c, WORKERS, WORKERS, work, in) : work(c, in, 0));
+  bool large = size > XET_PIECE;
+  uint32_t all = WORKERS + in->u->bodies;
+  in->left = large ? WORKERS : 1;
+  TRY(large ? xet_host->parallel(c, all, all, work_or_carry, in) : work(c, in));
   if (file->digest.algo != HF_DIGEST_SHA256 || file->digest.len != 32)
     return xet_host->failf(c, HF_EPROTO, "the SHA-256 of %s, which Xet needs, is not known", file->path);
   memcpy(in->sent->sha256, file->digest.bytes, 32);

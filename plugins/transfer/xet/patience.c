@@ -1,13 +1,14 @@
 /* patience.c - a CAS that does not answer, or not now, while files go up: it is asked again for seconds while little is at stake,
  * for more than a minute when much is there already; Retry-After is honoured; then Git LFS takes over and this run does not ask
- * the CAS again. Time counts from the beginning of the first request that failed, until one succeeds. */
+ * the CAS again. Time counts from the beginning of the first silence that ended in a failure, until a request succeeds. A
+ * silence is long enough for a server that thinks about a xorb, and leaves time to ask once more. */
 #include "upload.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { CONNECT_MS = 3000, SILENCE_FIRST_MS = 4500, SILENCE_MS = 9000, SILENCE_LONG_MS = 30000, LEAST_MS = 1500 };
+enum { CONNECT_MS = 3000, SILENCE_MS = 7000, SILENCE_LONG_MS = 30000, LEAST_MS = 1500 };
 enum { TROUBLE_MS = 9000, TROUBLE_LONG_MS = 80000, WISH_MOST_MS = 120000, WISHES_MOST_MS = 300000 };
 #define MUCH ((uint64_t)256 << 20)
 
@@ -29,7 +30,7 @@ static uint32_t trouble_most(const struct xet_upload *u, uint64_t bytes) {
 
 void xet_patience_limits(struct xet_upload *u, struct hf_http_req *req) {
   uint64_t bytes = sent(u);
-  uint32_t most = bytes >= MUCH ? SILENCE_LONG_MS : bytes ? SILENCE_MS : SILENCE_FIRST_MS;
+  uint32_t most = bytes >= MUCH ? SILENCE_LONG_MS : SILENCE_MS;
   uint32_t all = trouble_most(u, bytes), gone = trouble_ms(u);
   uint32_t left = gone + LEAST_MS < all ? all - gone : LEAST_MS;
   req->tries = 1;
@@ -47,7 +48,15 @@ void xet_patience_well(struct xet_upload *u) {
   pthread_mutex_lock(&u->lock);
   u->trouble_ns = 0;
   u->wished_ms = 0;
+  u->well_ns = xet_host->now_ns();
   pthread_mutex_unlock(&u->lock);
+}
+
+void xet_patience_lost(struct xet_upload *u, const struct hf_http_req *req, uint64_t began_ns) {
+  uint64_t silence = (uint64_t)req->timeout_ms * 1000000, now = xet_host->now_ns();
+  uint64_t since = now - began_ns > silence ? now - silence : began_ns; /* bytes moved before */
+  if (since < u->well_ns) since = u->well_ns;                           /* others got through */
+  if (!u->trouble_ns || since < u->trouble_ns) u->trouble_ns = since;
 }
 
 /* It said when to come again, and that is no trouble yet; false: it has said so for too long. */
@@ -70,13 +79,13 @@ static uint32_t wish_of(const struct hf_http_resp *r) {
   return 0;
 }
 
-hf_status xet_patience_again(hf_call *c, struct xet_upload *u, hf_status st, const struct hf_http_resp *resp,
-                             uint64_t began_ns, uint32_t n) {
+hf_status xet_patience_again(hf_call *c, struct xet_upload *u, hf_status st, const struct hf_http_req *req,
+                             const struct hf_http_resp *resp, uint64_t began_ns, uint32_t n) {
   uint32_t wish = st == HF_OK ? wish_of(resp) : 0;
   uint64_t bytes = sent(u);
   TRY(xet_host->check(c));
   pthread_mutex_lock(&u->lock);
-  if (!u->trouble_ns || began_ns < u->trouble_ns) u->trouble_ns = began_ns;
+  xet_patience_lost(u, req, began_ns);
   pthread_mutex_unlock(&u->lock);
   uint32_t all = trouble_most(u, bytes), gone = trouble_ms(u);
   bool waits = wish && bytes && wish <= WISH_MOST_MS && may_wish(u, wish); /* it answers, and says when */
@@ -106,6 +115,6 @@ hf_status xet_insist(hf_call *c, struct xet_upload *u, const char *path, const s
       return st;
     }
     if (st == HF_OK) xet_host->log(c, HF_LOG_INFO, "%s was answered with status %u", what, (unsigned)resp->status);
-    TRY(xet_patience_again(c, u, st, resp, began, n));
+    TRY(xet_patience_again(c, u, st, &req, resp, began, n));
   }
 }

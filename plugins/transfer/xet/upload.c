@@ -22,6 +22,10 @@ static uint64_t bytes_of(const char *text) {
   return v;
 }
 
+static uint64_t within(uint64_t v, uint64_t least, uint64_t most) {
+  return v < least ? least : v > most ? most : v;
+}
+
 static hf_status make_pieces(hf_call *c, struct xet_upload *u, uint64_t memory) {
   uint64_t n = memory / 5 / PIECE_ROOM;
   u->piece_count = n > PIECES_MOST ? PIECES_MOST : n < PIECES_LEAST ? PIECES_LEAST : (uint32_t)n;
@@ -36,12 +40,10 @@ static hf_status make_pieces(hf_call *c, struct xet_upload *u, uint64_t memory) 
   }
   uint64_t fill = memory > room ? (memory - room) / BODIES : 0;
   fill -= fill > (1 << 20) ? XET_RECORD_HEAD * XET_XORB_CHUNKS_MAX + 8192 : 0;
-  u->fill = fill < XET_FILL_LEAST ? XET_FILL_LEAST : fill > XET_XORB_RAW_MAX ? XET_XORB_RAW_MAX : (uint32_t)fill;
+  u->fill = (uint32_t)within(fill, XET_FILL_LEAST, XET_XORB_RAW_MAX);
+  uint64_t bodies = memory > room ? (memory - room) / (u->fill + XET_RECORD_HEAD * XET_XORB_CHUNKS_MAX) : 0;
+  u->bodies = (uint32_t)within(u->own_memory ? XET_OWN_BODIES : bodies, XET_OWN_BODIES, u->cas.width_most);
   return HF_OK;
-}
-
-static uint64_t within(uint64_t v, uint64_t least, uint64_t most) {
-  return v < least ? least : v > most ? most : v;
 }
 
 static void read_settings(hf_call *c, struct xet_upload *u) {
@@ -66,6 +68,7 @@ hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **se
   }
   pthread_mutex_init(&u->lock, NULL);
   xet_cond_init(&u->changed);
+  xet_cond_init(&u->full);
   read_settings(c, u);
   uint64_t memory = bytes_of(xet_host->option(c, "HF_MEMORY"));
   u->own_memory = memory < 3 * (uint64_t)XET_FILL_LEAST;
@@ -125,6 +128,7 @@ void xet_upload_close(void *session) {
   free(u->pieces);
   xet_known_free(u->known);
   xet_recall_close(u->recall);
+  pthread_cond_destroy(&u->full);
   pthread_cond_destroy(&u->changed);
   pthread_mutex_destroy(&u->lock);
   xet_cas_free(&u->cas);

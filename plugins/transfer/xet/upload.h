@@ -10,6 +10,8 @@
 #define XET_FILL_LEAST ((uint32_t)8 << 20)
 enum { XET_PIECE = 1 << 20, XET_PIECE_CHUNKS = (XET_PIECE + XET_CHUNK_MAX) / XET_CHUNK_MIN + 2 };
 
+enum { XET_OWN_BODIES = 2 }; /* outside of a budget that has no room for any */
+
 enum xorb_state { XORB_OPEN = 0, XORB_FULL, XORB_GOING, XORB_THERE, XORB_FAILED };
 struct xorb_slot {
   struct xet_hash hash;
@@ -66,11 +68,13 @@ struct xet_upload {
   struct xet_cas cas;
   pthread_mutex_t lock; /* all below, and what hangs on it */
   pthread_cond_t changed;
+  pthread_cond_t full; /* a xorb can be carried away */
   struct known *known;
   struct recall *recall;                      /* NULL: nothing is kept */
   struct xorb *first, *last, *untaken, *open; /* ours, in the order of their making; untaken: none before it is left */
   struct xorb *foreign;
-  uint32_t waiting; /* xorbs with a body */
+  uint32_t waiting;  /* xorbs with a body */
+  uint32_t carriers; /* at work, whose only work it is; they end when there is nothing to carry */
   struct xet_sent_file *files;
   struct xet_portion *pieces, *free_piece;
   uint32_t piece_count;
@@ -88,7 +92,9 @@ struct xet_upload {
   uint64_t shard_most;  /* bytes of new xorbs' rows at which a shard goes up before the end */
   uint64_t answer_most; /* bytes of the index's answers that are on their way, together */
   uint32_t fill;        /* raw bytes of a xorb: several fit into the budget */
+  uint32_t bodies;      /* so many */
   uint64_t trouble_ns;  /* since when every request failed; 0: the last one did not */
+  uint64_t well_ns;     /* when one did not, last */
   uint32_t wished_ms;   /* waited because the CAS said so, since it last took something */
 };
 
@@ -106,7 +112,7 @@ struct known_at {
 /* A xorb of another origin; the twin of an earlier one with this hash. */
 struct xorb *xet_xorb_foreign(struct xet_upload *, const struct xet_hash *, uint32_t key);
 /* Room for so many bytes in so many chunks before the first slot is taken, so that nobody waits for memory while a xorb waits
- * for him. The lock is given up meanwhile; who waits carries away what is full. */
+ * for him. The lock is given up meanwhile; where there are no carriers, who waits carries away what is full. */
 hf_status xet_xorb_reserve(hf_call *, struct xet_upload *, uint32_t raw, uint32_t chunks);
 hf_status xet_xorb_slot(hf_call *, struct xet_upload *, const struct xet_hash *, uint32_t raw, struct xorb **,
                         uint32_t *slot);
@@ -145,15 +151,20 @@ void xet_recall_forget(hf_call *, struct recall *);
 void xet_patience_limits(struct xet_upload *, struct hf_http_req *);
 bool xet_transient(hf_status, const struct hf_http_resp *);
 void xet_patience_well(struct xet_upload *);
+/* A request that began at began_ns brought nothing: that is trouble since the silence that ended it. Under lock. */
+void xet_patience_lost(struct xet_upload *, const struct hf_http_req *, uint64_t began_ns);
 /* A request that began at began_ns failed for now: waits, and HF_OK: ask again; else that failure is the end. */
-hf_status xet_patience_again(hf_call *, struct xet_upload *, hf_status, const struct hf_http_resp *, uint64_t began_ns,
-                             uint32_t n);
+hf_status xet_patience_again(hf_call *, struct xet_upload *, hf_status, const struct hf_http_req *,
+                             const struct hf_http_resp *, uint64_t began_ns, uint32_t n);
 /* xet_cas_ask, asked again with patience. what: for messages. */
 hf_status xet_insist(hf_call *, struct xet_upload *, const char *path, const struct hf_http_req *,
                      struct hf_http_resp *, const char *what);
 
 /* carry.c: takes one full xorb, if there is one, to the CAS. *any: there was. Called without the lock. */
 hf_status xet_carry_one(hf_call *, struct xet_upload *, bool *any);
+/* A carrier: does nothing else until *left, workers that may fill xorbs, is 0 and nothing can be carried. Called without the
+ * lock, under which *left changes. */
+hf_status xet_carry_all(hf_call *, struct xet_upload *, const uint32_t *left);
 /* commit.c */
 hf_status xet_commit(hf_call *, struct xet_upload *);
 /* If there are many xorbs in no shard, they get one now. Called without the lock. */

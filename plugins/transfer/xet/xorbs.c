@@ -1,12 +1,10 @@
 /* xorbs.c - xorbs while they are filled: memory for their bodies out of the budget, slots for chunks, and the turn to wait when
- * there is no room. Who waits carries away what is full, so that room comes.
+ * there is no room. Who waits carries away what is full, so that room comes, unless there are carriers: they do nothing else.
  * A xorb that has no room for a whole piece is full: nobody holds a half-filled one while he waits for the next. */
 #include "upload.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
-
-enum { OWN_BODIES = 2 }; /* outside of a budget that has no room for any */
 
 struct xorb *xet_xorb_foreign(struct xet_upload *u, const struct xet_hash *hash, uint32_t key) {
   const struct xorb *earlier = xet_known_xorb(u->known, hash);
@@ -75,15 +73,17 @@ hf_status xet_xorb_reserve(hf_call *c, struct xet_upload *u, uint32_t raw, uint3
     bool any = false;
     if (u->open) {
       u->open->state = XORB_FULL;
+      if (!u->open->unpacked) pthread_cond_signal(&u->full);
       u->open = NULL;
     }
+    bool alone = !u->carriers;
     pthread_mutex_unlock(&u->lock);
     hf_status st = xet_host->check(c);
-    if (st == HF_OK) st = xet_carry_one(c, u, &any);
+    if (st == HF_OK && alone) st = xet_carry_one(c, u, &any);
     pthread_mutex_lock(&u->lock);
     if (st != HF_OK) return st;
     if (any || u->open) continue;
-    if (u->opening || (u->own_memory && u->waiting >= OWN_BODIES))
+    if (u->opening || (u->own_memory && u->waiting >= XET_OWN_BODIES))
       xet_cond_wait(&u->changed, &u->lock);
     else
       TRY(open_one(c, u));
