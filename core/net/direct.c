@@ -16,7 +16,7 @@
 struct lane {
   struct lane *next;
   CURLM *multi;
-  CURL *easy;
+  struct kept kept;
   char origin[128]; /* of its last exchange, so that its connection is found again */
   struct exchange *x;
   uint64_t timer_ns; /* when curl wants to be called, 0: not at all */
@@ -58,7 +58,7 @@ static int on_timer(CURLM *multi, long ms, void *arg) {
 /* ---- lanes ---------------------------------------------------------------------------------------------------------- */
 
 static void lane_free(struct lane *l) {
-  if (l->easy != NULL) curl_easy_cleanup(l->easy);
+  if (l->kept.easy != NULL) curl_easy_cleanup(l->kept.easy);
   if (l->multi != NULL) curl_multi_cleanup(l->multi);
   free(l);
 }
@@ -120,8 +120,8 @@ void lane_give(struct stack *s, struct lane *l) {
   pthread_mutex_unlock(&s->lock);
 }
 
-CURL **lane_easy(struct lane *l) {
-  return l != NULL ? &l->easy : NULL;
+struct kept *lane_kept(struct lane *l) {
+  return l != NULL ? &l->kept : NULL;
 }
 
 void lanes_close(struct stack *s) {

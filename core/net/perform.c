@@ -260,7 +260,6 @@ static void give_back(struct exchange *x) {
   drop_chunks(s, &x->out);
   chunk_put(s, x->sending);
   chunk_put(s, x->gather);
-  curl_slist_free_all(x->headers);
   if (x->easy != NULL && x->kept != NULL) {
     curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
   } else if (x->easy != NULL) {
@@ -270,6 +269,8 @@ static void give_back(struct exchange *x) {
     pthread_mutex_unlock(&s->lock);
     if (!keep) curl_easy_cleanup(x->easy);
   }
+  if (x->headers != NULL) explicit_bzero(x->headers, x->headers_size);
+  free(x->headers);
   free(x->head_text);
   pthread_cond_destroy(&x->cond);
   pthread_mutex_destroy(&x->lock);
@@ -310,7 +311,7 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   }
   struct turn t = {.call = call, .x = x, .begin_ns = stack_now_ns()};
   if (lane != NULL) x->direct = &t;
-  x->kept = alone ? lane_easy(lane) : NULL;
+  x->kept = alone ? lane_kept(lane) : NULL;
   t.st = request_prepare(call, x);
   if (t.st == HF_OK) {
     if (lane != NULL)

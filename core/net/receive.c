@@ -12,7 +12,7 @@
 #include "stack.h"
 
 static void touch(struct exchange *x) {
-  atomic_store_explicit(&x->touched_ns, stack_now_ns(), memory_order_relaxed);
+  atomic_store_explicit(&x->touched_ns, stack_about_ns(), memory_order_relaxed);
 }
 
 static size_t refuse(struct exchange *x, hf_status st, const char *words) {
@@ -202,7 +202,7 @@ static bool is_framing(struct exchange *x) {
   socklen_t len = sizeof(info);
   curl_socket_t fd = x->fd;
   int unread = 0;
-  uint64_t now = stack_now_ns();
+  uint64_t now = stack_about_ns();
   if (now - x->framing_ns < FRAMING_NS) return false;
   x->framing_ns = now;
   long version = 0;

@@ -24,14 +24,14 @@ static int rewind_stream(void *arg, curl_off_t off, int from) {
   return CURL_SEEKFUNC_FAIL;
 }
 
-/* A lane's own handle keeps what is the same for all requests; others start anew. */
+/* A lane's own handle keeps what is the same for all its requests; others start anew. */
 static CURL *get_easy(struct exchange *x, bool *fresh) {
   struct stack *s = x->stack;
   CURL *e = NULL;
-  *fresh = x->kept == NULL || *x->kept == NULL;
+  *fresh = x->kept == NULL || x->kept->easy == NULL;
   if (x->kept != NULL) {
-    if (*fresh) *x->kept = curl_easy_init();
-    return *x->kept;
+    if (*fresh) *x->kept = (struct kept){.easy = curl_easy_init()};
+    return x->kept->easy;
   }
   pthread_mutex_lock(&s->lock);
   if (s->idle_count > 0) e = s->idle_easy[--s->idle_count];
@@ -43,49 +43,81 @@ static CURL *get_easy(struct exchange *x, bool *fresh) {
 
 /* ---- headers ------------------------------------------------------------------------------------------------------ */
 
-/* name: with a colon behind it. */
 static bool has_header(const struct hf_net_req *req, const char *name) {
-  size_t n = strlen(name) - 1;
   for (uint32_t i = 0; i < req->header_count; i++)
-    if (strncasecmp(req->headers[i].key, name, n) == 0 && req->headers[i].key[n] == '\0') return true;
+    if (strcasecmp(req->headers[i].key, name) == 0) return true;
   return false;
 }
 
-static bool add_line(struct exchange *x, const char *line) {
-  struct curl_slist *l = curl_slist_append(x->headers, line);
-  if (l == NULL) return false;
-  x->headers = l;
-  return true;
+static char *add(char *at, const char *text) {
+  size_t n = strlen(text);
+  memcpy(at, text, n);
+  return at + n;
 }
 
-/* "Name:" takes away what curl would add; "Name;" sends it empty. What curl adds as it is wanted costs least. */
+struct lines {
+  struct curl_slist *row;
+  uint32_t n;
+  char *at;
+};
+
+/* "Name:" takes away what curl would add; "Name;" sends it empty. */
+static void add_line(struct lines *l, const char *name, const char *between, const char *value) {
+  struct curl_slist *row = &l->row[l->n++];
+  *row = (struct curl_slist){.data = l->at};
+  if (l->n > 1) row[-1].next = row;
+  l->at = add(add(add(l->at, name), between), value);
+  *l->at++ = '\0';
+}
+
+/* This machine: there is no line to save bytes on. */
+static bool is_near(const char *url) {
+  static const char *const hosts[] = {"http://127.", "http://localhost:", "http://localhost/", "http://[::1]"};
+  for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+    if (strncasecmp(url, hosts[i], strlen(hosts[i])) == 0) return true;
+  return false;
+}
+
+/* All lines are in one piece of memory, which is wiped at the end. What curl adds as it is wanted costs least. A compressed
+ * answer is understood whether it was asked for or not. */
 static bool add_headers(struct exchange *x) {
-  static const char *const unwanted[] = {"Accept:", "Content-Type:", "Expect:"};
+  enum { MORE = 4 };
   const struct hf_net_req *req = x->req;
-  bool asks = req->on_send != NULL || req->body_len > ASKS_FROM; /* curl asks before it sends so much */
-  for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]) - !asks; i++)
-    if (!has_header(req, unwanted[i]) && !add_line(x, unwanted[i])) return false;
+  const struct {
+    const char *name;
+    bool now;
+  } unwanted[MORE] = {
+      {"Accept", true},
+      {"Content-Type", true},
+      {"Expect", req->on_send != NULL || req->body_len > ASKS_FROM}, /* curl asks before it sends so much */
+      {"Accept-Encoding", x->kept != NULL && is_near(req->url)},
+  };
+  size_t size = (req->header_count + MORE) * (sizeof(struct curl_slist) + sizeof(": "));
+  for (size_t i = 0; i < MORE; i++) size += strlen(unwanted[i].name);
+  for (uint32_t i = 0; i < req->header_count; i++) size += strlen(req->headers[i].key) + strlen(req->headers[i].value);
+  struct lines l = {.row = malloc(size)};
+  if (l.row == NULL) return false;
+  l.at = (char *)(l.row + req->header_count + MORE);
+  for (size_t i = 0; i < MORE; i++)
+    if (unwanted[i].now && !has_header(req, unwanted[i].name)) add_line(&l, unwanted[i].name, ":", "");
   for (uint32_t i = 0; i < req->header_count; i++) {
     const struct hf_kv *h = &req->headers[i];
     if (strcasecmp(h->key, "accept") == 0 && strcmp(h->value, "*/*") == 0) continue;
-    size_t key = strlen(h->key), value = strlen(h->value), len = key + value + 3;
-    char *text = malloc(len);
-    if (text == NULL) return false;
-    memcpy(text, h->key, key);
-    memcpy(text + key, value > 0 ? ": " : ";", 2);
-    if (value > 0) memcpy(text + key + 2, h->value, value);
-    text[value > 0 ? len - 1 : key + 1] = '\0';
-    bool ok = add_line(x, text);
-    explicit_bzero(text, len);
-    free(text);
-    if (!ok) return false;
+    add_line(&l, h->key, h->value[0] != '\0' ? ": " : ";", h->value);
+  }
+  if (l.n > 0) {
+    x->headers = l.row;
+    x->headers_size = size;
+  } else {
+    free(l.row);
   }
   return true;
 }
 
 /* ---- the handle --------------------------------------------------------------------------------------------------- */
 
-static void set_method(CURL *e, struct exchange *x) {
+static void set_method(CURL *e, struct exchange *x, bool fresh) {
+  enum { USUAL = 64 * 1024, LARGE = 256 * 1024 };
   const struct hf_net_req *req = x->req;
   const char *m = req->method;
   bool carries = strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
@@ -94,20 +126,21 @@ static void set_method(CURL *e, struct exchange *x) {
     curl_easy_setopt(e, CURLOPT_READFUNCTION, send_body);
     curl_easy_setopt(e, CURLOPT_READDATA, x);
     curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, rewind_stream);
-    curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE);
     curl_off_t size = req->body_len == HF_SIZE_UNKNOWN ? -1 : (curl_off_t)req->body_len;
     curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, size);
   } else if (req->body_len > 0 || carries) {
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
     curl_easy_setopt(e, CURLOPT_POSTFIELDS, req->body_len > 0 ? req->body : "");
-    if (req->body_len > (1 << 20)) curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+    bool large = req->body_len > (1 << 20);
+    if (large || !fresh) curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)(large ? LARGE : USUAL));
   } else if (strcmp(m, "HEAD") == 0) {
     curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
     return;
   } else {
     curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
   }
-  curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, m);
+  if (fresh) curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, m);
 }
 
 static void set_tls(CURL *e, const struct stack *s) {
@@ -130,17 +163,25 @@ static void set_tls(CURL *e, const struct stack *s) {
   }
 }
 
-static void set_http(CURL *e, const struct exchange *x) {
-  const struct stack *s = x->stack;
+static bool may_share_connection(const struct exchange *x) {
+  return !(x->req->flags & HF_NETREQ_BULK) && !(x->stack->flags & HF_NET_NO_HTTP2);
+}
+
+/* What a lane's requests have in common as well. */
+static void set_kind(CURL *e, const struct exchange *x) {
   const struct hf_net_req *req = x->req;
-  bool bulk = (req->flags & HF_NETREQ_BULK) != 0, old = bulk || (s->flags & HF_NET_NO_HTTP2) != 0;
+  bool bulk = (req->flags & HF_NETREQ_BULK) != 0;
   /* Bulk bodies share no connection: one TCP window for all of them would be the limit. */
-  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, old ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
-  if (!old && strncasecmp(req->url, "https:", 6) == 0) curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                   may_share_connection(x) ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(e, CURLOPT_BUFFERSIZE, bulk ? BULK_BUFFER : x->light != NULL ? (long)SMALL_CHUNK_SIZE : 16384L);
-  if (!(req->flags & HF_NETREQ_RAW)) {
-    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
-  }
+  if (!(req->flags & HF_NETREQ_RAW)) curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+}
+
+static void set_proxy(CURL *e, struct exchange *x, bool fresh) {
+  const char *proxy = proxy_rules_find(x->stack->proxies, x->req->url);
+  if (fresh || x->kept->proxy != proxy) curl_easy_setopt(e, CURLOPT_PROXY, proxy);
+  if (x->kept != NULL) x->kept->proxy = proxy;
 }
 
 /* The same for every request. */
@@ -172,19 +213,22 @@ hf_status request_prepare(hf_call *call, struct exchange *x) {
   bool fresh;
   CURL *e = x->easy = get_easy(x, &fresh);
   if (e == NULL || !add_headers(x)) return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
-  if (fresh) set_fixed(e, s);
+  if (fresh) {
+    set_fixed(e, s);
+    set_kind(e, x);
+  }
   if (curl_easy_setopt(e, CURLOPT_URL, req->url) != CURLE_OK)
     return s->host->failf(call, HF_ENOMEM, "out of memory for a request");
   curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
   curl_easy_setopt(e, CURLOPT_PRIVATE, x);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->problem);
   curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(req->connect_ms != 0 ? req->connect_ms : s->connect_ms));
-  curl_easy_setopt(e, CURLOPT_PROXY, proxy_rules_find(s->proxies, req->url));
+  curl_easy_setopt(e, CURLOPT_PIPEWAIT, (long)(may_share_connection(x) && strncasecmp(req->url, "https:", 6) == 0));
+  set_proxy(e, x, fresh);
   curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
   curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
   curl_easy_setopt(e, CURLOPT_XFERINFODATA, x);
-  set_http(e, x);
-  set_method(e, x);
+  set_method(e, x, fresh);
   return HF_OK;
 }
 

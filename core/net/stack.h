@@ -43,6 +43,12 @@ struct proxy_rules;
 struct trust;
 struct lane;
 
+/* The handle of a lane, whose requests are all POSTs from memory and differ in URL, headers, body and times only. */
+struct kept {
+  CURL *easy;
+  const char *proxy; /* as it was set last; of the rules */
+};
+
 struct stack {
   const struct hf_host *host;
   uint32_t flags, stall_ms, connect_ms, per_host;
@@ -82,8 +88,10 @@ enum { MAIL_START = 1, MAIL_RESUME_RECV = 2, MAIL_RESUME_SEND = 4, MAIL_END = 8 
 struct exchange {
   struct stack *stack;
   const struct hf_net_req *req;
-  CURL *easy, **kept; /* kept: of the lane, whose requests differ in URL, headers and body only; NULL: none */
+  CURL *easy;
+  struct kept *kept; /* of the lane; NULL: none */
   struct curl_slist *headers;
+  size_t headers_size; /* bytes, lines and all */
   char problem[CURL_ERROR_SIZE];
   size_t ahead;
   struct exchange *next_in_box, *next_dirty; /* under the stack's lock; I/O thread */
@@ -128,6 +136,7 @@ void stack_stop(struct stack *);
 void stack_mail(struct exchange *, uint32_t mail);
 void stack_mark_dirty(struct exchange *);
 uint64_t stack_now_ns(void);
+uint64_t stack_about_ns(void);                            /* never later than stack_now_ns() */
 void cond_init(pthread_cond_t *);                         /* on the monotonic clock */
 void cond_wait_tick(pthread_cond_t *, pthread_mutex_t *); /* at most TICK_NS */
 struct chunk *chunk_get(struct stack *, size_t size);     /* CHUNK_SIZE or SMALL_CHUNK_SIZE */
@@ -150,7 +159,7 @@ bool direct_body(struct exchange *, const char *, size_t);
 struct lane *lane_take(struct stack *, const char *url);
 void lane_run(struct lane *, struct exchange *, bool (*look)(void *), void *arg);
 void lane_give(struct stack *, struct lane *);
-CURL **lane_easy(struct lane *);
+struct kept *lane_kept(struct lane *);
 void lanes_close(struct stack *);
 
 /* slots.c: waits for this URL's host to have room; give back what was taken. *slot may be NULL. */

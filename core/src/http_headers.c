@@ -96,8 +96,12 @@ uint32_t http_wish_ms(const struct http_head *h) {
 /* ---- the request's ---------------------------------------------------------------------------------------------------- */
 
 static bool is_token(const char *s) {
-  static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  return s != NULL && *s != '\0' && s[strspn(s, token)] == '\0';
+  if (s == NULL || *s == '\0') return false;
+  for (; *s != '\0'; s++) {
+    bool letter = (*s | 0x20) >= 'a' && (*s | 0x20) <= 'z', digit = *s >= '0' && *s <= '9';
+    if (!letter && !digit && *s != '-' && strchr("!#$%&'*+.^_`|~", *s) == NULL) return false;
+  }
+  return true;
 }
 
 static bool is_value(const char *s) {

@@ -113,9 +113,10 @@ static struct place places[PLACES];
 static pthread_once_t placed = PTHREAD_ONCE_INIT;
 
 static struct place *place_of(const char *name, size_t len) {
-  uint32_t h = 2166136261u;
-  for (size_t i = 0; i < len; i++) h = (h ^ (unsigned char)name[i]) * 16777619u;
-  struct place *p = &places[h % PLACES];
+  uint64_t h = 0; /* of the ending: most names begin alike */
+  memcpy(&h, len > sizeof(h) ? name + len - sizeof(h) : name, len > sizeof(h) ? sizeof(h) : len);
+  h = (h ^ len) * 0x9e3779b97f4a7c15u;
+  struct place *p = &places[(h >> 32) % PLACES];
   while (p->name && (p->len != len || memcmp(p->name, name, len) != 0)) p = p + 1 < places + PLACES ? p + 1 : places;
   return p;
 }
