@@ -39,7 +39,7 @@ void hf_hub_uuid(char out[37]) {
 enum { REMEMBER_S = 60 };
 static struct {
   pthread_mutex_t lock;
-  char path[1024], id[128];
+  char home[1024], id[128];
   uint64_t until_ns;
 } last = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -198,18 +198,18 @@ const char *hf_hub_agent(hf_runtime *rt) {
 
 /* The agent, or what was found a moment ago. */
 static const char *agent_of(hf_call *c) {
-  const char *path = registry_path(c), *id;
+  const char *home = hf_hub_home(c), *id;
   uint64_t now = hf_host()->now_ns();
-  if (!path) return NULL;
+  if (!home) return NULL;
   pthread_mutex_lock(&last.lock);
-  bool known = now < last.until_ns && !strcmp(last.path, path);
+  bool known = now < last.until_ns && !strcmp(last.home, home);
   id = known && last.id[0] ? hf_host()->intern(c, last.id, SIZE_MAX) : NULL;
   pthread_mutex_unlock(&last.lock);
   if (known) return id;
   id = hf_hub_harness_detect(c);
-  if (strlen(path) >= sizeof last.path || (id && strlen(id) >= sizeof last.id)) return id;
+  if (strlen(home) >= sizeof last.home || (id && strlen(id) >= sizeof last.id)) return id;
   pthread_mutex_lock(&last.lock);
-  snprintf(last.path, sizeof last.path, "%s", path);
+  snprintf(last.home, sizeof last.home, "%s", home);
   snprintf(last.id, sizeof last.id, "%s", id ? id : "");
   last.until_ns = now + REMEMBER_S * 1000000000ull;
   pthread_mutex_unlock(&last.lock);

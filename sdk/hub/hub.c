@@ -139,7 +139,7 @@ const char *hf_hub_path(hf_call *c, const char *path) {
   if (home && *home)
     joined = hf_hub_text(c, "%s%s", home, rest);
   else if (*path == '/')
-    joined = hf_hub_text(c, "%s", path);
+    joined = hf_host()->intern(c, path, SIZE_MAX);
   else if (getcwd(cwd, sizeof cwd))
     joined = hf_hub_text(c, "%s/%s", cwd, path);
   else
@@ -197,8 +197,9 @@ hf_status hf_hub_ready(struct hf_hub *hub) {
 }
 
 const char *hf_hub_home(hf_call *c) {
-  const char *set = hf_hub_setting(c, "HF_HOME"), *parent = hf_hub_setting(c, "XDG_CACHE_HOME");
+  const char *set = hf_hub_setting(c, "HF_HOME");
   if (set) return hf_hub_path(c, set);
+  const char *parent = hf_hub_setting(c, "XDG_CACHE_HOME");
   parent = hf_hub_path(c, parent ? parent : "~/.cache");
   return parent ? hf_hub_text(c, "%s/huggingface", parent) : NULL;
 }

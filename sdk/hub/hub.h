@@ -109,6 +109,9 @@ hf_status hf_hub_parse(hf_call *, const char *text, size_t len, const char *url,
 json_t *hf_json_read(const char *, size_t len, json_error_t *why);
 char *hf_json_write(const json_t *, size_t *len);
 json_t *hf_json_copy(const json_t *); /* deep */
+/* What writing would make of an object that was read: without blanks between. NULL: something in it is unusual, or is called
+ * as `fine` does not like it; read it. */
+char *hf_json_compact(const char *, size_t len, bool (*fine)(const char *name, size_t), size_t *len_out);
 /* All items of a paginated listing; fn non-OK stops with that status (HF_PENDING: enough, no error). */
 typedef hf_status (*hf_hub_item_fn)(void *arg, json_t *item);
 hf_status hf_hub_pages(struct hf_hub *, const char *url, hf_hub_item_fn, void *arg);

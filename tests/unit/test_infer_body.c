@@ -44,6 +44,9 @@ static const struct {
      "{\"i\":\"x\",\"k\":[null]}",
      "{\"input\":{\"a\":[\"x\",{\"b\":\"x\"}],\"k\":[null]},\"loras\":[{\"path\":\"https://w\",\"scale\":1}]}"},
     {"{model: $model, ...}", "{\"model\":\"mine\"}", "{\"model\":\"mine\"}"},
+    {"{a: $.a, ...}",
+     "{\"a\":[{\"x\":null,\"y\":[{\"z\":null}]}],\"b\":{\"c\":[{\"d\":null,\"e\":1}]},\"f\":[null,{\"g\":2}]}",
+     "{\"a\":[{\"y\":[{}]}],\"b\":{\"c\":[{\"e\":1}]},\"f\":[null,{\"g\":2}]}"},
     {"{..., model: $model}", "{\"model\":\"mine\"}", "{\"model\":\"them/m\"}"},
     {"{a: -1.5, b: true, c: null, d: [], e: {}}", "{}", "{\"a\":-1.5,\"b\":true,\"c\":null,\"d\":[],\"e\":{}}"},
     {"{a: }", "{}", NULL},
@@ -60,9 +63,13 @@ static const struct {
 
 START_TEST(template_and_arguments_give_the_body) {
   char why[160];
-  json_t *args = json_loads(rows[_i].args, 0, NULL);
-  struct inf_body b = {.args = args, .word = word};
-  json_t *made = inf_body_make(rows[_i].template, &b, why);
+  json_t *args = json_loads(rows[_i].args, 0, NULL), *same = json_deep_copy(args);
+  struct inf_body b = {.args = args, .word = word}, shared = {.args = args, .word = word, .share = true};
+  json_t *made = inf_body_make(rows[_i].template, &b, why), *again = inf_body_make(rows[_i].template, &shared, why);
+  ck_assert(made ? json_equal(made, again) : !again);
+  ck_assert(json_equal(args, same));
+  json_decref(again);
+  json_decref(same);
   if (rows[_i].body) {
     json_t *want = json_loads(rows[_i].body, 0, NULL);
     ck_assert_msg(made != NULL, "%s: %s", rows[_i].template, why);

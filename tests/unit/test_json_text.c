@@ -18,6 +18,15 @@ static const char *const documents[] = {
     "\"\\uDC00\\uD800\"",
     "\"\\x\"",
     "{\"a\":1,\"a\":2,\"\":{},\"b\":[],\"\\u0063\":3,\"\xc3\xa9\":4,\"a b\":5}",
+    " { \"id\" : \"a\\n\\\"\\\\\" ,\n\"o\":{ \"x\":[ 1, -20,{} ,[ ] ],\"y\" : null}} \t",
+    "{\"t\":true,\"f\":false,\"\":\"\x7f\",\"s\":\"\\/\"}",
+    "{\"a\":\"\xe2\x82\xac\xf0\x9f\x98\x80\xc2\x80\",\"b\":-0,\"c\":0}",
+    "{\"a\":\"\xf4\x90\x80\x80\"}",
+    "{\"a\":\"\xe0\x80\x80\"}",
+    "{\"a\":\"\xf0\x80\x80\x80\"}",
+    "{\"a\":\"\xc1\x80\"}",
+    "{\"a\":\"\xed\xb0\x80\"}",
+    "{\"a\":{\"b\":1,\"c\":2,\"b\":3}}",
     "{\"a\" 1}",
     "{\"a\":}",
     "{1:2}",
@@ -35,6 +44,23 @@ static const char *const documents[] = {
     "[0.30000000000000004,1e-7,1e22,1e21,123456789.123,5e-324,100000000000000000000.0,1.5e-10,-0.0]",
 };
 
+static bool no_capitals(const char *name, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (name[i] >= 'A' && name[i] <= 'Z') return false;
+  return true;
+}
+
+/* What is made compact without being read is what reading and writing makes of it; what cannot be read is not. */
+static void compact_as_written(const char *text, size_t len, const json_t *value, const char *written) {
+  size_t n;
+  char *compact = hf_json_compact(text, len, no_capitals, &n);
+  if (!compact) return;
+  ck_assert_msg(json_is_object(value), "%.*s is no object", (int)len, text);
+  ck_assert_str_eq(compact, written);
+  ck_assert_uint_eq(n, strlen(written));
+  free(compact);
+}
+
 static void same_as_the_library(const char *text, size_t len) {
   char *copy = malloc(len + !len); /* reading past its end is found */
   memcpy(copy, text, len);
@@ -50,6 +76,7 @@ static void same_as_the_library(const char *text, size_t len) {
     ck_assert(json_equal(ours, theirs));
     ck_assert_str_eq(written, right);
     ck_assert_uint_eq(n, strlen(right));
+    compact_as_written(copy, len, theirs, right);
     json_t *copied = hf_json_copy(theirs);
     ck_assert(json_equal(copied, theirs) && (copied != theirs || !(json_is_object(theirs) || json_is_array(theirs))));
     json_decref(copied);
@@ -58,6 +85,7 @@ static void same_as_the_library(const char *text, size_t len) {
     free(written);
   } else {
     ck_assert_str_ne(why.text, "");
+    compact_as_written(copy, len, NULL, "");
   }
   json_decref(ours);
   json_decref(theirs);
@@ -77,6 +105,28 @@ START_TEST(documents_are_read_and_written_alike) {
       same_as_the_library(changed, len);
     }
     free(changed);
+  }
+}
+END_TEST
+
+START_TEST(plain_objects_are_made_compact) {
+  static const char *const rows[][2] = {
+      {" { \"a\" : [ 1 , -2 ,\"x\\n\xc3\xa9\" ] ,\r\n\"b\" : { \"c\" : null , \"d\":true,\"e\":false } } ",
+       "{\"a\":[1,-2,\"x\\n\xc3\xa9\"],\"b\":{\"c\":null,\"d\":true,\"e\":false}}"},
+      {"{}", "{}"},
+      {"{\"A\":1}", NULL},
+      {"{\"a\":{\"bC\":1}}", NULL},
+      {"{\"a\":1.5}", NULL},
+      {"{\"a\":\"\\u0041\"}", NULL},
+      {"[1]", NULL},
+      {"7", NULL},
+  };
+  size_t n;
+  for (size_t i = 0; i < HF_COUNT(rows); i++) {
+    char *made = hf_json_compact(rows[i][0], strlen(rows[i][0]), no_capitals, &n);
+    ck_assert_msg(!made == !rows[i][1], "%s", rows[i][0]);
+    if (made) ck_assert_str_eq(made, rows[i][1]);
+    free(made);
   }
 }
 END_TEST
@@ -101,6 +151,7 @@ int main(void) {
   Suite *s = suite_create("json_text");
   TCase *t = tcase_create("text");
   tcase_add_loop_test(t, documents_are_read_and_written_alike, 0, (int)HF_COUNT(documents));
+  tcase_add_test(t, plain_objects_are_made_compact);
   tcase_add_test(t, depth_and_length_are_no_matter);
   tcase_set_timeout(t, 120);
   suite_add_tcase(s, t);

@@ -11,6 +11,7 @@ void inf_answer_free(struct inf_answer *a) {
   json_decref(a->json);
   json_decref(a->usage);
   free(a->data);
+  free(a->text);
   *a = (struct inf_answer){0};
 }
 
@@ -174,4 +175,13 @@ hf_status inf_take(struct inf *f, const json_t *answer) {
     found = inf_first(answer, f->row->out_path);
   }
   return found ? make(f, answer, found) : nothing(f, answer);
+}
+
+bool inf_take_text(struct inf *f, const struct hf_http_resp *resp) {
+  const struct hf_pv_task *row = f->row;
+  struct inf_answer *a = f->answer;
+  bool as_it_is = row->out == HF_PV_OUT_JSON && !row->out_path && !row->parse && !row->poll && !row->poll_next;
+  if (!f->ask->as_text || f->spec->kind != INF_CHAT || !as_it_is) return false;
+  a->text = hf_json_compact(resp->body, resp->body_len, inf_plain_name, &a->text_len);
+  return a->text != NULL;
 }

@@ -62,6 +62,10 @@ static hf_status give(struct job *j, struct inf_answer *a) {
     o->json = hf_json_write(a->json, &o->r.json_len);
     if (!o->json) return HF_ENOMEM;
     o->r.json = o->json;
+  } else if (a->text) {
+    o->r.json = o->json = a->text;
+    o->r.json_len = a->text_len;
+    a->text = NULL;
   }
   o->data = a->data;
   a->data = NULL;
@@ -99,6 +103,8 @@ static hf_status run(hf_call *c, void *arg) {
                         .bill_to = o->bill_to,
                         .headers = o->headers,
                         .args = j->args,
+                        .args_free = true,
+                        .as_text = true,
                         .media = &j->media,
                         .media_count = j->media.name != NULL,
                         .timeout_ms = o->timeout_ms,
@@ -199,9 +205,11 @@ static hf_op *start(hf_runtime *rt, const char *task, const char *args, const st
   }
   j->out->r.struct_size = sizeof j->out->r;
   *out = &j->out->r;
-  json_t *more = object(j, j->opts.args, "The parameters are no JSON object.");
-  if (json_is_object(j->args)) json_object_update_missing(j->args, more);
-  json_decref(more);
+  if (j->opts.args && *j->opts.args) {
+    json_t *more = object(j, j->opts.args, "The parameters are no JSON object.");
+    if (json_is_object(j->args)) json_object_update_missing(j->args, more);
+    json_decref(more);
+  }
   if (j->opts.extra_body)
     json_object_set_new(j->args, "extra_body", object(j, j->opts.extra_body, "extra_body is no JSON object."));
   take_inputs(j, in, n);

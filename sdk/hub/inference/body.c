@@ -135,6 +135,23 @@ json_t *inf_without_nulls(const json_t *j) {
   return strip(j, 0);
 }
 
+/* Whether strip() would change it. */
+static bool has_nulls(const json_t *j, int depth) {
+  const char *key;
+  json_t *value;
+  size_t i;
+  if (depth > 64) return true;
+  json_object_foreach((json_t *)(uintptr_t)j, key,
+                      value) if (json_is_null(value) || has_nulls(value, depth + 1)) return true;
+  json_array_foreach(j, i, value) if (has_nulls(value, depth + 1)) return true;
+  return false;
+}
+
+/* As it goes into a body: the same value where there is nothing to leave out. */
+static json_t *put_in(const struct inf_body *b, const json_t *v) {
+  return b->share && !has_nulls(v, 0) ? json_incref((json_t *)(uintptr_t)v) : inf_without_nulls(v);
+}
+
 /* ---- reading --------------------------------------------------------------------------------------------------------------- */
 
 static json_t *value(struct reader *r);
@@ -195,7 +212,7 @@ static json_t *argument(struct reader *r, const char *path) {
   if (r->dry) return json_null();
   json_t *made = r->b->argument && !strchr(path, '.') ? r->b->argument(r->b->arg, path, found) : NULL;
   if (made) return made;
-  return r->b->keep_nulls ? json_incref((json_t *)(uintptr_t)found) : inf_without_nulls(found);
+  return r->b->keep_nulls ? json_incref((json_t *)(uintptr_t)found) : put_in(r->b, found);
 }
 
 /* Behind an argument: [other=text]. False: that is not so, or (with r->why) it cannot be read. */
@@ -220,7 +237,7 @@ static json_t *placeholder(struct reader *r) {
     if (r->why[0]) return NULL;
   } else {
     const char *text = r->b->word ? r->b->word(r->b->arg, word) : NULL;
-    found = text ? json_string(text) : NULL;
+    found = !text ? NULL : r->dry ? json_null() : json_string(text);
   }
   if (*r->at == '|') {
     r->at++;
@@ -273,9 +290,9 @@ static void spread(struct reader *r, json_t *into) {
   json_t *v;
   json_object_foreach((json_t *)(uintptr_t)r->b->args, key,
                       v) if (!json_is_null(v) && !(r->first && is_taken(r->first, key)))
-      json_object_set_new(into, key, inf_without_nulls(v));
+      json_object_set_new(into, key, put_in(r->b, v));
   json_object_foreach((json_t *)(uintptr_t)r->b->late, key, v) if (!json_is_null(v))
-      json_object_set_new(into, key, inf_without_nulls(v));
+      json_object_set_new(into, key, put_in(r->b, v));
 }
 
 static bool member(struct reader *r, json_t *into) {
@@ -303,11 +320,12 @@ static bool member(struct reader *r, json_t *into) {
     json_decref(v);
     return true;
   }
+  if (r->dry) return json_decref(v), true;
   return !json_object_set_new(into, key, v) || (wrong(r, "out of memory"), false);
 }
 
 static json_t *object(struct reader *r) {
-  json_t *out = json_object();
+  json_t *out = r->dry ? json_null() : json_object();
   for (bool more = !is(r, '}'); more;) {
     if (!member(r, out)) return json_decref(out), NULL;
     if (is(r, '}')) break;
@@ -318,11 +336,14 @@ static json_t *object(struct reader *r) {
 }
 
 static json_t *list(struct reader *r) {
-  json_t *out = json_array();
+  json_t *out = r->dry ? json_null() : json_array();
   for (bool more = !is(r, ']'); more;) {
     json_t *v = value(r);
     if (!v) return json_decref(out), NULL;
-    json_array_append_new(out, v);
+    if (r->dry)
+      json_decref(v);
+    else
+      json_array_append_new(out, v);
     if (is(r, ']')) break;
     more = is(r, ',');
     if (!more) return json_decref(out), wrong(r, "a comma is missing");
@@ -366,15 +387,29 @@ static json_t *value(struct reader *r) {
   return out;
 }
 
+/* Without clearing the room for names. */
+static void begin(struct reader *r, const char *template, const struct inf_body *b, char *why) {
+  r->at = template;
+  r->b = b;
+  r->taken_count = r->missing = 0;
+  r->first = NULL;
+  r->dry = false;
+  r->why = why;
+  r->depth = 0;
+}
+
 json_t *inf_body_make(const char *template, const struct inf_body *b, char why[160]) {
   why[0] = 0;
   bool twice = strstr(template, "...") != NULL;
-  struct reader first = {.at = template, .b = b, .why = why, .dry = twice};
+  struct reader first, second;
+  begin(&first, template, b, why);
+  first.dry = twice;
   json_t *out = value(&first);
   blanks(&first);
   if (out && *first.at) json_decref(out), out = wrong(&first, "something follows the end");
   if (!out || !twice) return out;
   json_decref(out);
-  struct reader second = {.at = template, .b = b, .why = why, .first = &first};
+  begin(&second, template, b, why);
+  second.first = &first;
   return value(&second);
 }

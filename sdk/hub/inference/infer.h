@@ -46,6 +46,8 @@ struct inf_ask {
   const char *api_key, *api_key_env, *bill_to;
   struct hf_table headers;       /* rows: struct hf_kv */
   json_t *args;                  /* arguments by name; borrowed */
+  bool args_free;                /* nobody looks at args any more: the call may change them */
+  bool as_text;                  /* a record as text is as good */
   const struct inf_bytes *media; /* arguments that are bytes */
   uint32_t media_count;
   uint32_t timeout_ms, first_ms; /* of the POST; until the first item of a stream */
@@ -57,7 +59,9 @@ struct inf_ask {
   hf_status (*media_out)(hf_call *, void *arg, const void *data, size_t); /* NULL: media stays in memory */
 };
 struct inf_answer {
-  json_t *json;  /* the record; NULL: media, or a stream */
+  json_t *json; /* the record; NULL: media, a stream, or written in text */
+  char *text;
+  size_t text_len;
   json_t *usage; /* what the answer says of it; NULL */
   char *data;    /* media in memory */
   size_t len, cap;
@@ -121,6 +125,7 @@ struct inf_body {
   const char *(*word)(void *, const char *name);                      /* $name */
   void *arg;
   bool keep_nulls;
+  bool share; /* nobody changes what comes out: values may be the arguments' own */
 };
 /* NULL: *why says what is wrong with the template. */
 json_t *inf_body_make(const char *template, const struct inf_body *, char why[160]);
@@ -187,8 +192,11 @@ bool inf_tgi_error(struct inf *, const json_t *answer, uint32_t status, hf_statu
 hf_status inf_poll(struct inf *, const json_t *posted, const json_t **last);
 hf_status inf_stream(struct inf *, const struct inf_body_bytes *);
 hf_status inf_take(struct inf *, const json_t *answer); /* of the last answer makes the result */
+/* The same without making values of it, where text is wanted and nothing in it changes. False: inf_take() it. */
+bool inf_take_text(struct inf *, const struct hf_http_resp *);
 hf_status inf_take_raw(struct inf *, const struct inf_body_bytes *);
 hf_status inf_shape(struct inf *, json_t *value, json_t **record); /* takes value */
+bool inf_plain_name(const char *, size_t);                         /* as members of records are called */
 json_t *inf_item(struct inf *, json_t *payload);       /* of a stream: what is yielded; takes payload; NULL: nothing */
 hf_status inf_add(struct inf *, const void *, size_t); /* bytes of media, to where they go */
 void inf_hooks(struct inf *);

@@ -16,13 +16,18 @@ static hf_status unexpected(struct inf *f, json_t *value, const char *wanted) {
   return st;
 }
 
+bool inf_plain_name(const char *name, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if ((name[i] >= 'A' && name[i] <= 'Z') || name[i] == '-' || name[i] == ' ') return false;
+  return true;
+}
+
 /* "content-type" and "Content Type" are content_type. Takes j. */
 static json_t *plain_names(json_t *j) {
   const char *key;
   json_t *v;
   bool fine = true;
-  json_object_foreach(j, key, v) for (const char *s = key; *s; s++) fine =
-      fine && !isupper((unsigned char)*s) && *s != '-' && *s != ' ';
+  json_object_foreach(j, key, v) fine = fine && inf_plain_name(key, strlen(key));
   if (fine) return j;
   json_t *out = json_object();
   json_object_foreach(j, key, v) {

@@ -155,7 +155,8 @@ hf_status inf_make_body(struct inf *f, struct inf_body_bytes *out) {
                        .argument = argument,
                        .word = word,
                        .arg = f,
-                       .keep_nulls = f->row->flags & HF_PV_TASK_KEEP_NULLS};
+                       .keep_nulls = f->row->flags & HF_PV_TASK_KEEP_NULLS,
+                       .share = !f->row->prepare};
   json_t *body = inf_body_make(f->row->body, &b, why);
   if (hf_host()->error(f->c)) return json_decref(body), hf_host()->error(f->c)->code;
   if (!json_is_object(body)) {

@@ -88,7 +88,7 @@ static hf_status take_extra(struct inf *f, json_t *more) {
 
 static hf_status take_args(struct inf *f) {
   const struct inf_ask *a = f->ask;
-  f->args = hf_json_copy(a->args);
+  f->args = a->args_free ? json_incref(a->args) : hf_json_copy(a->args);
   if (!f->args) f->args = json_object();
   if (!json_is_object(f->args)) return inf_fail(f, HF_EINVAL, "ValueError", "The arguments must be a JSON object.");
   f->call_model = text_of(f->args, "model") ? hf_host()->intern(f->c, text_of(f->args, "model"), SIZE_MAX) : NULL;
@@ -134,9 +134,10 @@ static hf_status send(struct inf *f) {
     st = inf_take_raw(f, &body);
   } else if (st == HF_OK) {
     st = inf_post(f, &body, NULL, NULL, NULL, &resp);
-    if (st == HF_OK) st = inf_parse(f, resp.body, resp.body_len, f->url, &posted);
-    if (st == HF_OK) st = inf_poll(f, posted, &last);
-    if (st == HF_OK) st = inf_take(f, last);
+    bool taken = st == HF_OK && inf_take_text(f, &resp);
+    if (st == HF_OK && !taken) st = inf_parse(f, resp.body, resp.body_len, f->url, &posted);
+    if (st == HF_OK && !taken) st = inf_poll(f, posted, &last);
+    if (st == HF_OK && !taken) st = inf_take(f, last);
   }
   free(body.data);
   return st;
@@ -197,6 +198,7 @@ static hf_status run(hf_call *c, hf_out *out, const struct inf_ask *ask, const c
   struct inf_task other = unknown;
   struct inf_ask mine = *ask;
   mine.provider = provider;
+  mine.args_free = ask->args_free && !(ask->provider && strchr(ask->provider, ','));
   struct inf f = {.c = c, .ask = &mine, .answer = answer, .keep = json_array(), .spec = inf_task_find(ask->task)};
   other.name = ask->task;
   if (!f.spec) f.spec = &other;
