@@ -33,10 +33,15 @@ print(json.dumps(took))
 """
 
 
+def on(processor):
+    """For subprocess: the child stays on this processor; None: wherever it is put."""
+    return (lambda: os.sched_setaffinity(0, {processor})) if processor is not None else None
+
+
 class Model:
-    def __init__(self, b, events=20, every_ms=100):
+    def __init__(self, b, events=20, every_ms=100, processor=None):
         self.process = subprocess.Popen([b.build / "tests/bench-model", str(events), str(every_ms)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, text=True, preexec_fn=on(processor))
         self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
 
     def __enter__(self):
@@ -47,22 +52,47 @@ class Model:
         self.process.wait()
 
 
-def calls(b, mode, url, count):
+def calls(b, mode, url, count, processor=None):
     env = {**os.environ, "LD_LIBRARY_PATH": str(b.build / "lib"), "HF_HOME": str(b.work / "inference"), "NO_PROXY": "*"}
-    out = subprocess.run([b.build / "tests/bench-calls", mode, url, str(count)], env=env, capture_output=True, text=True, timeout=300)
+    out = subprocess.run([b.build / "tests/bench-calls", mode, url, str(count)], env=env, capture_output=True, text=True, timeout=300,
+                         preexec_fn=on(processor))
     if not out.stdout:
         raise RuntimeError(f"bench-calls {mode}: {out.stderr[-500:]}")
     return json.loads(out.stdout)
 
 
-def python_calls(python, text, url, count):
+def python_calls(python, text, url, count, processor=None):
     env = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "*", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    out = subprocess.run([str(python), "-c", text, url, str(count), MESSAGES], env=env, capture_output=True, text=True, timeout=300)
+    out = subprocess.run([str(python), "-c", text, url, str(count), MESSAGES], env=env, capture_output=True, text=True, timeout=300,
+                         preexec_fn=on(processor))
     return statistics.median(json.loads(out.stdout.splitlines()[-1])) if out.returncode == 0 else None
 
 
 def show(name, **row):
     print(json.dumps({"id": name, **row, "load": round(os.getloadavg()[0], 2)}), flush=True)
+
+
+def chat_row(b, placement, client, server):
+    took = {}
+    peers = {"python": (b.python, PYTHON), "litellm": (os.environ.get("HF_LITELLM_PYTHON"), LITELLM)}
+    with Model(b, processor=server) as m:
+        for _ in range(max(b.runs, 5)):
+            for name, mode in (("curl", "curl"), ("ours", "chat")):
+                took.setdefault(name, []).append(calls(b, mode, m.url, 3000, client)["median_us"])
+            for name, (python, text) in peers.items():
+                us = python_calls(python, text, m.url, 300, client) if python else None
+                if us:
+                    took.setdefault(name, []).append(us)
+    us = {name: statistics.median(all_of) for name, all_of in took.items()}
+    over = {name: us[name] - us["curl"] for name in us}
+    row = {"placement": placement, "ours_us": us["ours"], "curl_us": us["curl"], "over_curl_us": round(over["ours"], 1)}
+    for name in peers:
+        if name in us:
+            row[f"{name}_us"] = round(us[name], 1)
+            row[f"{name}_over_curl_us"] = round(over[name], 1)
+            row[f"{name}_over_ours"] = round(over[name] / max(over["ours"], 0.1), 1)
+            row[f"{name}_time_ratio"] = round(us[name] / us["ours"], 1)
+    show("infer-chat", **row)
 
 
 def add(measure, timed):
@@ -72,29 +102,16 @@ def add(measure, timed):
 
         The overhead of a client is its median minus that of the bare libcurl program, which sends the same body with one header
         and throws the answer away: over_curl_us is ours, python_over_curl_us Python's. python_over_ours is Python's overhead
-        divided by ours, python_time_ratio its whole time by our whole time; litellm's are called alike. All take turns.
+        divided by ours, python_time_ratio its whole time by our whole time; litellm's are called alike. Measured twice: "apart"
+        with the server on one processor and every client, whichever it is, on another one; "free" as the system places them.
+        All take turns in each round, at the same server; the median of the rounds' medians counts.
         """
-        with Model(b) as m:
-            took = {"ours": [], "curl": []}
-            peers = {"python": (b.python, PYTHON), "litellm": (os.environ.get("HF_LITELLM_PYTHON"), LITELLM)}
-            for _ in range(max(b.runs, 3)):
-                for _ in range(3):
-                    took["ours"].append(calls(b, "chat", m.url, 1000)["median_us"])
-                    took["curl"].append(calls(b, "curl", m.url, 1000)["median_us"])
-                for name, (python, text) in peers.items():
-                    us = python_calls(python, text, m.url, 100) if python else None
-                    if us:
-                        took.setdefault(name, []).append(us)
-            us = {name: statistics.median(all_of) for name, all_of in took.items()}
-            over = {name: us[name] - us["curl"] for name in us}
-            row = {"ours_us": us["ours"], "curl_us": us["curl"], "over_curl_us": round(over["ours"], 1)}
-            for name in peers:
-                if name in us:
-                    row[f"{name}_us"] = round(us[name], 1)
-                    row[f"{name}_over_curl_us"] = round(over[name], 1)
-                    row[f"{name}_over_ours"] = round(over[name] / max(over["ours"], 0.1), 1)
-                    row[f"{name}_time_ratio"] = round(us[name] / us["ours"], 1)
-            show("infer-chat", **row)
+        processors = sorted(os.sched_getaffinity(0))
+        for placement in ("apart", "free"):
+            if placement == "apart" and len(processors) < 2:
+                continue
+            client, server = processors[:2] if placement == "apart" else (None, None)
+            chat_row(b, placement, client, server)
 
     @measure
     def infer_cli(b):
