@@ -1,6 +1,7 @@
 /* xet_pipeline.c - how many bytes a core takes through the Xet upload: read, SHA-256, cut, hashed, packed into xorbs with their
  * checksums, and then nowhere: no socket is opened, every xorb is "there already".
- * Usage: bench-xet-pipeline [MIB]; HF_TEST_BUILD names the build folder. Prints one JSON line. */
+ * Usage: bench-xet-pipeline [MIB [KERNEL]] (of BLAKE3, as xet_blake3_force() names it); HF_TEST_BUILD names the build folder.
+ * Prints one JSON line. */
 #include <hf/plugin.h>
 #include <hf/transfer.h>
 #include <stdio.h>
@@ -24,7 +25,6 @@ static const struct hf_kv token[] = {
 static hf_status answer(hf_call *c, const struct hf_http_req *req, struct hf_http_resp *resp) {
   bool is_token = strstr(req->url, "/token") != NULL, is_chunk = strstr(req->url, "/v1/chunks/") != NULL;
   const char *body = strstr(req->url, "/shards") ? "{\"type\":\"result\"}\n" : "";
-  (void)c;
   *resp = (struct hf_http_resp){.struct_size = sizeof *resp,
                                 .status = is_chunk ? 404 : 200,
                                 .headers = HF_TABLE_N(token, is_token ? 3 : 0),
@@ -32,7 +32,7 @@ static hf_status answer(hf_call *c, const struct hf_http_req *req, struct hf_htt
                                 .body_len = strlen(body),
                                 .url = req->url,
                                 .attempts = 1};
-  return HF_OK;
+  return req->on_data && !is_chunk ? req->on_data(c, req->on_data_arg, body, strlen(body)) : HF_OK;
 }
 
 static hf_status load(const struct hf_host *real, void **state) {
@@ -78,6 +78,7 @@ int main(int argc, char **argv) {
   char argv0[4096];
   hf_runtime *rt;
   hf_call *c = NULL;
+  if (argc > 2 && !xet_blake3_force(argv[2])) return fail(c, argv[2]);
   struct rusage used;
   snprintf(argv0, sizeof argv0, "%s/bin/hf", build ? build : ".");
   plugin = hf_plugin_v1_bench_xet;
