@@ -3,7 +3,7 @@
  * Pure functions over memory; sink_resume.c does the reading and writing. */
 #include "bytes.h"
 
-enum { BLOCK_LEAST = 64 << 10, BLOCK_MOST = 1 << 20, SMALL = 1 << 20, BLOCKS_WANTED = 8192 };
+enum { BLOCK_LEAST = 64 << 10, BLOCK_MOST = 1 << 20, SMALL = 1 << 20, BLOCKS_WANTED = 16384 };
 static const char magic[8] = "HFJRNL1\n";
 
 static void put32(uint8_t *p, uint32_t v) {

@@ -91,7 +91,7 @@ END_TEST
 START_TEST(block_sizes) {
   ck_assert_uint_eq(hf_journal_block(1000), 0);
   ck_assert_uint_eq(hf_journal_block(1 << 20), 64 << 10);
-  ck_assert_uint_eq(hf_journal_block((uint64_t)4 << 30), 512 << 10);
+  ck_assert_uint_eq(hf_journal_block((uint64_t)4 << 30), 256 << 10);
   ck_assert_uint_eq(hf_journal_block((uint64_t)1 << 40), 1 << 20);
   ck_assert_uint_eq(hf_journal_block(HF_SIZE_UNKNOWN), 0);
   ck_assert_uint_eq(hf_journal_block(HF_SIZE_UNKNOWN - 1), 0);
