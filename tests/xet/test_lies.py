@@ -85,6 +85,31 @@ BYTES = {
 }
 
 
+def in_chunk(change):
+    """Of a chunk in the middle, its place."""
+    def of(b):
+        rows = records(b)
+        return change(rows[len(rows) // 2][0])(b)
+    return of
+
+
+def packed(offset):
+    """A byte of the first LZ4 frame: its magic, its descriptor, a block's length, a block, its end."""
+    def change(b):
+        at, stored, _, _ = next((r for r in records(b) if r[2] == 1), records(b)[0])
+        return flip(at + 8 + offset % stored)(b)
+    return change
+
+
+BYTES.update({f"byte {i} of a chunk's head": in_chunk(lambda at, i=i: flip(at + i)) for i in range(8)})
+BYTES.update({f"byte {i} of an LZ4 frame": packed(i) for i in (0, 4, 6, 7, 11, -1, -4)})
+BYTES.update({
+    "a byte between two chunks": in_chunk(lambda at: lambda b: b[:at] + b"\0" + b[at:]), "a byte less between two chunks": in_chunk(lambda at: lambda b: b[: at - 1] + b[at:]),
+    "a whole chunk less": in_chunk(lambda at: lambda b: b[:at] + b[at + 8 + int.from_bytes(b[at + 1 : at + 4], "little") :]),
+    "a head of zeros": in_chunk(lambda at: lambda b: b[:at] + bytes(8) + b[at + 8 :]), "a footer": lambda b: b + b"XETBLOB" + bytes(89) + struct.pack("<I", 92),
+})
+
+
 def term(i, **more):
     def change(r):
         r["terms"][i].update(more)
@@ -133,6 +158,25 @@ ANSWERS = {
     "bytes backwards": fetch(start=lambda v: 2**40), "another xorb": term(0, hash="00" * 32), "no hash": term(0, hash="x"),
     "text": lambda r: "Sign in", "nothing": lambda r: "", "a list": lambda r: "[]", "deep": deep, "half": lambda r: json.dumps(r)[:-20],
 }
+
+
+def old_fetch(**more):
+    def change(r):
+        for rows in r["fetch_info"].values():
+            for where, by in more.items():
+                place, side = where.split("_")
+                rows[0]["url_range" if place == "bytes" else "range"][side] = by(rows[0]["url_range" if place == "bytes" else "range"][side])
+    return change
+
+
+# The same for the older form of the answer, which servers without the newer one give.
+OLD_ANSWERS = {name: lie for name, lie in ANSWERS.items() if name in (
+    "a term longer by one", "a term of 2^63 bytes", "chunks backwards", "the last term missing", "terms overlap", "another xorb", "skips a byte", "half", "deep")}
+OLD_ANSWERS.update({
+    "no places": drop("fetch_info"), "empty places": lambda r: r["fetch_info"].clear(), "bytes begin later": old_fetch(bytes_start=lambda v: v + 1),
+    "bytes end earlier": old_fetch(bytes_end=lambda v: v - 1), "bytes without end": old_fetch(bytes_end=lambda v: 2**63), "bytes backwards": old_fetch(bytes_start=lambda v: 2**40),
+    "other chunks": old_fetch(chunks_start=lambda v: v + 1), "chunks without end": old_fetch(chunks_end=lambda v: 2**32), "no address": lambda r: [row[0].pop("url") for row in r["fetch_info"].values()],
+})
 
 
 class Lies(test_xet.Xet):
@@ -190,6 +234,16 @@ class Lies(test_xet.Xet):
             new = lie(recon)
             return status, headers, new.encode() if isinstance(new, str) else json.dumps(recon).encode()
         return change
+
+    def of_old_answers(self, lie):
+        newer = self.of_answers(lie)
+
+        def change(path, status, headers, body):
+            return (404, headers, b"") if "/v2/reconstructions/" in path else newer(path, status, headers, body)
+        return change
+
+    def test_old_answers(self):
+        self.rows(OLD_ANSWERS, self.of_old_answers)
 
     def test_bytes(self):
         self.rows(BYTES, self.of_xorbs)
@@ -262,7 +316,7 @@ class Lies(test_xet.Xet):
 
 def load_tests(loader, _, __):
     suite = unittest.TestSuite()
-    for name in ("test_bytes", "test_answers", "test_bytes_anywhere", "test_another_file", "test_more_chunks_than_a_file_can_have", "test_a_whole_xorb_is_known_by_its_name"):
+    for name in ("test_bytes", "test_answers", "test_old_answers", "test_bytes_anywhere", "test_another_file", "test_more_chunks_than_a_file_can_have", "test_a_whole_xorb_is_known_by_its_name"):
         suite.addTest(Lies(name))
     return suite
 
