@@ -297,7 +297,7 @@ struct hf_send_file {      /* one file to send, and where to */
   struct hf_table headers; /* rows: struct hf_kv */
   struct hf_table parts;   /* rows: struct hf_tr_part */
   const char **etags;      /* one per part, NULL: not there; what is learnt is written here. NULL without parts */
-  struct hf_digest digest;
+  struct hf_digest digest; /* written, since 1.1: algo HF_DIGEST_XET, when an adapter has told the name of a file of a bucket */
   uint64_t size;
   void *user;
 };

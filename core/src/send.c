@@ -41,6 +41,7 @@ static hf_status end(hf_call *c, struct send *b, uint32_t i, hf_status st) {
     emit(c, b, i, HF_EV_END, true);
   }
   b->jobs[i].state = JOB_ENDED;
+  if (st == HF_OK && b->jobs[i].tr.digest.algo == HF_DIGEST_XET) b->s->files[i].digest = b->jobs[i].tr.digest;
   if (!b->s->done) return HF_OK;
   answer = b->s->done(c, b->s->arg, &b->s->files[i], i, st);
   if (answer != HF_OK) {

@@ -354,6 +354,25 @@ static const struct hf_param move_params[] = {
 static const struct hf_param settings_params[] = {BUCKET, HF_SWITCH("private", "Only for you and your organization."),
                                                   HF_SWITCH("public", "For everybody."), HF_TOKEN_PARAM};
 
+#define EITHER(n, h) \
+  { .name = n, .value_name = NULL, .help = h, .type = HF_P_STR, .flags = HF_PF_POSITIONAL }
+static const struct hf_param sync_params[] = {
+    EITHER("source", "From: a folder, or hf://buckets/namespace/name[/path]."),
+    EITHER("dest", "To: the other kind of the two."),
+    HF_ON_OFF("delete", "Remove what only the destination has."),
+    HF_SWITCH("ignore_times", "Compare sizes only."),
+    HF_SWITCH("ignore_sizes", "Compare times only."),
+    HF_TEXT("plan", "Write what would happen to this file, and stop."),
+    HF_TEXT("apply", "Carry out such a file."),
+    HF_SWITCH("dry_run", "Print what would happen as lines of JSON."),
+    PATTERNS("include", "Only files that match; may be repeated."),
+    PATTERNS("exclude", "No files that match; may be repeated."),
+    HF_TEXT("filter_from", "File of patterns, `+ PATTERN` or `- PATTERN` a line; the first that fits decides."),
+    HF_SWITCH("existing", "Only files that the destination has, too."),
+    HF_SWITCH("ignore_existing", "Only files that the destination has not."),
+    {.name = "verbose", .spellings = "=--verbose,-v", .help = "Say what happens to each file.", .type = HF_P_BOOL},
+    HF_TOKEN_PARAM};
+
 #define ONE "/api/buckets/{+bucket_id}"
 static const struct hf_route create_routes[] = {{.method = "POST", .path = ONE, .body = "region", .tries = 1},
                                                 {.method = "GET", .path = ONE, .tries = 1}};
@@ -367,6 +386,26 @@ static const struct hf_route move_routes[] = {
     {.method = "POST", .path = "/api/repos/move", .body = "fromRepo=from_id toRepo=to_id", .tries = 1}};
 static const struct hf_route settings_routes[] = {
     {.method = "PUT", .path = ONE "/settings", .body = "private", .tries = 1}};
+
+static const struct hf_route sync_routes[] = {
+    {.method = "GET", .path = "/api/buckets/{+dest}/tree", .query = "recursive", .paging = HF_PAGE_LINK},
+    {.method = "POST", .path = "/api/buckets/{+source}/paths-info", .body = "paths"},
+    {.method = "POST", .path = "/api/buckets/{+dest}/batch"}};
+#define SYNC_ROW(name_)                                                                      \
+  {                                                                                          \
+    .task = {                                                                                \
+      .name = name_,                                                                         \
+      .summary = "Make a bucket like a folder, or a folder like a bucket.",                  \
+      .examples =                                                                            \
+          "hf sync ./data hf://buckets/user/my-bucket\nhf sync hf://buckets/user/my-bucket " \
+          "./data --delete",                                                                 \
+      .params = HF_TABLE(sync_params),                                                       \
+      HF_ROUTES(sync_routes),                                                                \
+      .flags = HF_ROW_WRITES | HF_TK_COMPOSES,                                               \
+      .run = hf_hub_bucket_sync,                                                             \
+      .api = "sync_bucket"                                                                   \
+    }                                                                                        \
+  }
 
 static const struct hf_hub_row rows[] = {
     {.task = {.name = "buckets.create",
@@ -429,6 +468,8 @@ static const struct hf_hub_row rows[] = {
               .flags = HF_ROW_WRITES,
               .run = run_settings,
               .api = "update_bucket_settings"}},
+    SYNC_ROW("buckets.sync"),
+    SYNC_ROW("sync"),
 };
 
 const struct hf_tasks hf_hub_tasks_buckets = HF_HUB_ROWS("hub-buckets", "Buckets", HF_TABLE(rows));

@@ -30,5 +30,6 @@ struct hf_bucket_filter {
 };
 hf_status hf_hub_bucket_filter(hf_call *, const hf_args *, const char *rules_file, struct hf_bucket_filter *);
 bool hf_hub_bucket_wanted(const struct hf_bucket_filter *, const char *path);
+hf_status hf_hub_bucket_sync(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_bucket_remove(hf_call *, void *, const hf_args *, hf_out *);
 #endif

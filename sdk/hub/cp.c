@@ -1,7 +1,8 @@
-/* cp.c - hf cp and hf repos cp: one file from here to a repo, from a repo to here, or files from repo to repo, and "-" for stdin or
- * stdout. A download goes beside its destination first and is moved there when it is whole; what comes from stdin is kept in a
- * file without a name until it is sent, what goes to stdout is not kept.
+/* cp.c - hf cp: one file from here to a repo or bucket, from there to here, or files between them, and "-" for stdin or stdout.
+ * A download goes beside its destination first and is moved there when it is whole; what comes from stdin is kept in a file without
+ * a name until it is sent, what goes to stdout is not kept.
  * Copies between repos are one commit: large files by their hash, small ones written again. */
+#include "buckets_sync.h"
 #include "commit.h"
 
 #include <dirent.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,10 +38,8 @@ static const char *base_name(const char *path) {
   return slash ? slash + 1 : path;
 }
 
-static hf_status no_buckets(hf_call *c, const struct hf_hub_uri *u) {
-  if (!u->type || strcmp(u->type, "bucket")) return HF_OK;
-  return hf_hub_fail(c, HF_EINVAL, "CLIError", "Buckets are not copied by this program; use a repo instead of '%s'.",
-                     u->id);
+static bool is_bucket(const struct hf_hub_uri *u) {
+  return u->type && !strcmp(u->type, "bucket");
 }
 
 /* "hf://models/ns/name@rev/path" */
@@ -88,7 +88,7 @@ static hf_status fetch(struct cp *p, const char *parent, char *folder, const cha
   return hf_hub_file(p->hub, &w, p->from.path, path, NULL);
 }
 
-static hf_status make_folders(hf_call *c, const char *path) {
+hf_status hf_hub_folders_above(hf_call *c, const char *path) {
   char part[4096];
   for (const char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
     if ((size_t)(at - path) >= sizeof part) return usage(c, "The destination path is too long.");
@@ -110,13 +110,17 @@ static hf_status to_file(struct cp *p) {
     local = name;
   else if (ends_with_slash(local) || (stat(local, &st) == 0 && S_ISDIR(st.st_mode)))
     local = hf_hub_text(c, "%s%s%s", local, ends_with_slash(local) ? "" : "/", name);
+  if (local && is_bucket(&p->from)) {
+    TRY(hf_hub_bucket_fetch(p->hub, p->from.id, &(struct hf_bucket_item){.path = p->from.path, .local = local}, 1));
+    return tell(p, "Downloaded", p->src, local);
+  }
   const char *beside = local ? hf_hub_place_beside(c, local) : NULL, *slash = beside ? strrchr(beside, '/') : NULL;
   const char *parent = !beside           ? NULL
                        : !slash          ? "."
                        : slash == beside ? "/"
                                          : hf_host()->intern(c, beside, (size_t)(slash - beside));
   if (!parent) return HF_ENOMEM;
-  TRY(make_folders(c, local));
+  TRY(hf_hub_folders_above(c, local));
   hf_status done = fetch(p, parent, folder, &path);
   int err = done == HF_OK ? hf_hub_place(path, local) : 0;
   if (err) done = hf_hub_fail(c, HF_EIO, NULL, "'%s' cannot be put in place: %s.", local, strerror(err));
@@ -129,6 +133,8 @@ static hf_status to_file(struct cp *p) {
 static hf_status to_stdout(struct cp *p) {
   const char *name, *path;
   TRY(source_name(p, &name));
+  if (is_bucket(&p->from))
+    return hf_hub_bucket_pipe(p->hub, p->from.id, &(struct hf_bucket_item){.path = p->from.path}, p->out);
   struct hf_hub_want w = {
       .repo = {p->from.type, p->from.id}, .revision = p->from.revision ? p->from.revision : "main", .pipe = p->out};
   TRY(hf_hub_file(p->hub, &w, p->from.path, &path, NULL));
@@ -175,6 +181,16 @@ static hf_status commit(struct cp *p, struct hf_hub_commit *k, const char *targe
   return hf_hub_commit_run(k);
 }
 
+static hf_status put_spool(struct cp *p, int fd, uint64_t size) {
+  void *data = size ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+  if (data == MAP_FAILED)
+    return hf_hub_fail(p->hub->call, HF_EIO, NULL, "What came from stdin cannot be read again: %s.", strerror(errno));
+  hf_status st = hf_hub_bucket_put(
+      p->hub, p->to.id, &(struct hf_bucket_item){.path = p->to.path, .data = size ? data : "", .size = (int64_t)size});
+  if (data) munmap(data, (size_t)size);
+  return st;
+}
+
 static hf_status from_stdin(struct cp *p) {
   hf_call *c = p->hub->call;
   struct hf_hub_commit k = {0};
@@ -185,7 +201,9 @@ static hf_status from_stdin(struct cp *p) {
     return usage(c, "Stdin upload requires a full destination path including filename.");
   TRY(hf_hub_check_target(c, p->to.path, &target));
   hf_status st = spool_stdin(c, &fd, &size);
-  struct hf_hub_op *op = st == HF_OK ? hf_hub_op_new(c, &k.ops, HF_OP_ADD) : NULL;
+  bool bucket = is_bucket(&p->to);
+  if (st == HF_OK && bucket) st = put_spool(p, fd, size);
+  struct hf_hub_op *op = st == HF_OK && !bucket ? hf_hub_op_new(c, &k.ops, HF_OP_ADD) : NULL;
   if (op) {
     op->path = target;
     op->read = read_spool;
@@ -213,8 +231,13 @@ static hf_status from_file(struct cp *p) {
   else if (ends_with_slash(p->dst))
     target = hf_hub_text(c, "%s/%s", target, base_name(p->src));
   if (!target) return HF_ENOMEM;
-  hf_status done = hf_hub_add_file(c, &k.ops, target, p->src);
-  if (done == HF_OK) done = commit(p, &k, target);
+  hf_status done;
+  if (is_bucket(&p->to)) {
+    done = hf_hub_bucket_put(p->hub, p->to.id, &(struct hf_bucket_item){.path = target, .local = p->src});
+  } else {
+    done = hf_hub_add_file(c, &k.ops, target, p->src);
+    if (done == HF_OK) done = commit(p, &k, target);
+  }
   hf_hub_ops_free(&k.ops);
   TRY(done);
   return tell(p, "Uploaded", p->src, address(c, &p->to, target));
@@ -326,15 +349,19 @@ static hf_status between(struct cp *p) {
 
 /* ---- the command ------------------------------------------------------------------------------------------------------------ */
 
-/* Repos by their own name only: hf repos cp. */
-static hf_status only_repos(struct cp *p) {
+enum only { ANYTHING, REPOS, BUCKETS };
+
+/* `hf repos cp` and `hf buckets cp` are for the one kind each. */
+static hf_status check_kind(struct cp *p, enum only only) {
   const struct hf_hub_uri *remote = p->to.type ? &p->to : &p->from;
-  if (!remote->type || strcmp(remote->type, "bucket")) return HF_OK;
-  return hf_hub_fail(p->hub->call, HF_EINVAL, "CLIError",
-                     "`hf repos cp` only works with repositories. Use `hf cp` or `hf buckets cp` for buckets.");
+  if (only == ANYTHING || !remote->type || is_bucket(remote) == (only == BUCKETS)) return HF_OK;
+  return hf_hub_refuse(p->hub->call, "%s",
+                       only == REPOS
+                           ? "`hf repos cp` only works with repositories. Use `hf cp` or `hf buckets cp` for buckets."
+                           : "`hf buckets cp` only works with buckets. Use `hf cp` or `hf repos cp` for repositories.");
 }
 
-static hf_status copy(hf_call *c, const hf_args *args, hf_out *out, bool repos) {
+static hf_status copy(hf_call *c, const hf_args *args, hf_out *out, enum only only) {
   struct hf_hub hub;
   struct cp p = {.hub = &hub, .out = out};
   bool from, to;
@@ -343,15 +370,17 @@ static hf_status copy(hf_call *c, const hf_args *args, hf_out *out, bool repos) 
   p.dst = hf_host()->arg_str(args, "dst", 0);
   TRY(hf_hub_try_uri(c, p.src, &p.from, &from));
   TRY(hf_hub_try_uri(c, p.dst, &p.to, &to));
-  if (repos) TRY(only_repos(&p));
+  TRY(check_kind(&p, only));
   if (from && p.dst && !strncmp(p.dst, "hf://", 5)) TRY(hf_hub_parse_uri(c, p.dst, &p.to)); /* never a folder "hf:" */
   if (!from && !to)
     return usage(c, p.dst ? "One of SRC or DST must be a repo (hf://username/...) or bucket (hf://buckets/...) URI."
                           : "Missing destination. Provide a repo or bucket hf:// URI as DST.");
   if (p.from.type && p.to.type && !strcmp(p.from.type, "bucket") && strcmp(p.to.type, "bucket"))
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "Bucket-to-repo copy is not supported.");
-  TRY(no_buckets(c, &p.from));
-  TRY(no_buckets(c, &p.to));
+  if (from && to && is_bucket(&p.to)) {
+    TRY(hf_hub_bucket_copy(&hub, p.src, p.dst, &p.from, &p.to));
+    return tell(&p, "Copied", p.src, p.dst);
+  }
   if (from && to) return between(&p);
   if (from) return p.dst && !strcmp(p.dst, "-") ? to_stdout(&p) : to_file(&p);
   return !strcmp(p.src, "-") ? from_stdin(&p) : from_file(&p);
@@ -359,12 +388,17 @@ static hf_status copy(hf_call *c, const hf_args *args, hf_out *out, bool repos) 
 
 static hf_status run_cp(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   (void)state;
-  return copy(c, args, out, false);
+  return copy(c, args, out, ANYTHING);
 }
 
 static hf_status run_repos_cp(hf_call *c, void *state, const hf_args *args, hf_out *out) {
   (void)state;
-  return copy(c, args, out, true);
+  return copy(c, args, out, REPOS);
+}
+
+static hf_status run_buckets_cp(hf_call *c, void *state, const hf_args *args, hf_out *out) {
+  (void)state;
+  return copy(c, args, out, BUCKETS);
 }
 
 static const struct hf_param params[] = {
@@ -400,9 +434,13 @@ static const struct hf_route routes[] = {
   " model.safetensors hf://username/my-model/model.safetensors\nhf " command   \
   " - hf://username/my-model/config.json\nhf " command " hf://username/source-model/ hf://username/dest-model/"
 
+#define BUCKET_EXAMPLES                                                          \
+  "hf buckets cp hf://buckets/username/my-bucket/data.csv data/\nhf buckets cp " \
+  "model.safetensors hf://buckets/username/my-bucket/model.safetensors"
+
 #define CP_ROW(name_, examples_, run_, api_)                                                                       \
   {                                                                                                                \
-    .name = name_, .summary = "Copy files between this machine and repos, and between repos.",                     \
+    .name = name_, .summary = "Copy files between this machine, repos and buckets.",                               \
     .help =                                                                                                        \
         "A source folder with a slash at its end means its content. Large files are copied between repos without " \
         "being downloaded.",                                                                                       \
@@ -411,6 +449,7 @@ static const struct hf_route routes[] = {
   }
 
 static const struct hf_task rows[] = {CP_ROW("cp", CP_EXAMPLES("cp"), run_cp, "copy_files"),
-                                      CP_ROW("repos.cp", CP_EXAMPLES("repos cp"), run_repos_cp, NULL)};
+                                      CP_ROW("repos.cp", CP_EXAMPLES("repos cp"), run_repos_cp, NULL),
+                                      CP_ROW("buckets.cp", BUCKET_EXAMPLES, run_buckets_cp, NULL)};
 
 const struct hf_tasks hf_hub_tasks_cp = HF_HUB_TASKS("hub-cp", "Copy files", HF_TABLE(rows));

@@ -317,6 +317,8 @@ hf_status hf_hub_copy_out(hf_call *, hf_out *, const char *path); /* a local fil
 
 /* place.c: the finished file `made` gets its name; a device or pipe of that name is written into. 0 or errno, then `made` stays. */
 int hf_hub_place(const char *made, const char *name);
+/* cp.c: the folders that a path names, the last name left out. */
+hf_status hf_hub_folders_above(hf_call *, const char *path);
 /* What the temporary name of such a file begins with: its own, or one in TMPDIR. NULL: out of memory, error set. */
 const char *hf_hub_place_beside(hf_call *, const char *name);
 

@@ -41,7 +41,8 @@ struct hf_tr_file {
   const char *xet_hash;    /* 64 hex digits, NULL: not a Xet file */
   uint64_t size;           /* HF_SIZE_UNKNOWN possible on download */
   struct hf_digest digest; /* algo NONE: unknown. Upload, since 1.1: may be unknown until the source was read once, in
-                              order; it is set before the last pread returns */
+                              order; it is set before the last pread returns. Upload to a bucket (repo_type "bucket"), since
+                              1.1: an adapter of HF_TR_ATTESTS puts the Xet hash here, the only name the file will have */
   struct hf_sink *sink;    /* download: set before run(), NULL in open() and score() */
   struct hf_source *source; /* upload: likewise */
   struct hf_table bases;   /* rows: struct hf_tr_base */

@@ -184,7 +184,7 @@ hf_status xet_commit(hf_call *c, struct xet_upload *u) {
   m.files = malloc((files + 1) * sizeof(struct xet_sent_file *));
   hf_status st = m.xorbs && m.files ? HF_OK : xet_host->failf(c, HF_ENOMEM, "no memory for a shard");
   for (struct xorb *x = u->first; st == HF_OK && x; x = x->next) {
-    if (x->in_shard) continue;
+    if (x->in_shard || !x->count) continue;
     if (x->state != XORB_THERE)
       st = xet_host->failf(c, HF_EPROTO, "a xorb did not arrive; send the files again");
     else if (x->ours)

@@ -2,6 +2,7 @@
  * version of the file has taken into account, the file's own hash checked and attested at the end.
  * What goes wrong here is another adapter's chance: bytes that are held stay held. */
 #include "download.h"
+#include "upload.h"
 #include "block.h"
 
 #include <stdio.h>
@@ -19,14 +20,14 @@ struct session {
 /* ---- one file ---- */
 
 /* In the order in which it is printed. */
-static void digest_of(const struct xet_hash *h, struct hf_digest *d) {
+void xet_digest_of(const struct xet_hash *h, struct hf_digest *d) {
   *d = (struct hf_digest){.algo = HF_DIGEST_XET, .len = 32};
   for (unsigned i = 0; i < 32; i++) d->bytes[i] = h->b[(i & ~7u) + 7 - (i & 7)];
 }
 
 static hf_status attest(hf_call *c, struct xet_pull *p, const struct xet_hash *file) {
   struct hf_digest digest;
-  digest_of(file, &digest);
+  xet_digest_of(file, &digest);
   hf_status st = p->sink->attest ? p->sink->attest(c, p->sink, &digest) : HF_OK;
   if (st == HF_ENOSYS) xet_host->clear(c); /* then the host's digest decides */
   return st == HF_ENOSYS ? HF_OK : st;

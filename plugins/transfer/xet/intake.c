@@ -397,6 +397,7 @@ static hf_status take_in(hf_call *c, struct intake *in) {
   in->sent->run = NULL;
   xet_merkle_end(&in->tree, &sum);
   xet_file_hash(&sum, in->chunks, &in->sent->hash);
+  if (in->u->bucket) xet_digest_of(&in->sent->hash, &file->digest);
   return HF_OK;
 }
 

@@ -66,6 +66,7 @@ hf_status xet_upload_open(hf_call *c, const struct hf_tr_batch *batch, void **se
     free(u);
     return st;
   }
+  u->bucket = batch->repo_type && !strcmp(batch->repo_type, "bucket");
   pthread_mutex_init(&u->lock, NULL);
   xet_cond_init(&u->changed);
   xet_cond_init(&u->full);
@@ -97,7 +98,7 @@ static hf_status carry_all(hf_call *c, void *arg, uint32_t worker) {
 hf_status xet_upload_finish(hf_call *c, void *session) {
   struct xet_upload *u = session;
   pthread_mutex_lock(&u->lock);
-  if (u->open) u->open->state = XORB_FULL;
+  if (u->open && u->open->count) u->open->state = XORB_FULL; /* an empty one was opened for chunks that were known */
   u->open = NULL;
   uint32_t bodies = u->waiting;
   pthread_mutex_unlock(&u->lock);

@@ -66,6 +66,7 @@ struct xet_portion {
 
 struct xet_upload {
   struct xet_cas cas;
+  bool bucket;          /* files are known by their Xet hash alone, so it is told */
   pthread_mutex_t lock; /* all below, and what hangs on it */
   pthread_cond_t changed;
   pthread_cond_t full; /* a xorb can be carried away */
@@ -98,6 +99,7 @@ struct xet_upload {
   uint32_t wished_ms;   /* waited because the CAS said so, since it last took something */
 };
 
+void xet_digest_of(const struct xet_hash *, struct hf_digest *); /* download.c */
 hf_status xet_upload_open(hf_call *, const struct hf_tr_batch *, void **session);
 hf_status xet_upload_run(hf_call *, void *session, struct hf_tr_file *);
 hf_status xet_upload_finish(hf_call *, void *session);
