@@ -33,7 +33,7 @@ extern const struct hf_tasks hf_hub_tasks_auth, hf_hub_tasks_download, hf_hub_ta
     hf_hub_tasks_repos, hf_hub_tasks_repos_access, hf_hub_tasks_repos_admin, hf_hub_tasks_commit, hf_hub_tasks_cp,
     hf_hub_tasks_inference, hf_hub_tasks_lfs, hf_hub_tasks_upload;
 extern const struct hf_tasks hf_hub_tasks_cache, hf_hub_tasks_card, hf_hub_tasks_jobs, hf_hub_tasks_spaces_live;
-extern const struct hf_tasks hf_hub_tasks_endpoints, hf_hub_tasks_buckets;
+extern const struct hf_tasks hf_hub_tasks_endpoints, hf_hub_tasks_buckets, hf_hub_tasks_dataset_viewer;
 extern const struct hf_tasks hf_hub_tasks_collections, hf_hub_tasks_discussions, hf_hub_tasks_leaderboard,
     hf_hub_tasks_papers, hf_hub_tasks_spaces, hf_hub_tasks_webhooks;
 #define HF_HUB_TASKS(name_, summary_, rows_)                                                         \

@@ -64,6 +64,7 @@ hf_status hf_hub_jobs_ssh(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_hint(struct hf_hub *, const char *fmt, ...) HF_PRINTF(2, 3);
 json_t *hf_hub_job_expose(const hf_args *, const char *with_token, const char *open); /* two arguments: ports */
 const char *hf_hub_shell_word(hf_call *, const char *word); /* as a shell would need it written */
+char **hf_hub_clean_environment(hf_call *);                 /* for a child; without what holds tokens */
 /* ssh_start.c: runs ssh, or says how. Never returns HF_OK unless ssh did. */
 hf_status hf_hub_ssh(struct hf_hub *, const char *url, const hf_args *);
 #endif

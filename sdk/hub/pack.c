@@ -22,6 +22,7 @@ static const struct hf_module *const modules[] = {
     &hf_hub_tasks_collections.m,
     &hf_hub_tasks_commit.m,
     &hf_hub_tasks_cp.m,
+    &hf_hub_tasks_dataset_viewer.m,
     &hf_hub_tasks_discussions.m,
     &hf_hub_tasks_download.m,
     &hf_hub_tasks_endpoints.m,

@@ -30,7 +30,7 @@ hf_status hf_hub_limit(hf_call *c, const hf_args *args, int64_t *limit) {
 static const struct hf_tasks *const packs[] = {
     &hf_hub_tasks_card,        &hf_hub_tasks_jobs,      &hf_hub_tasks_collections, &hf_hub_tasks_discussions,
     &hf_hub_tasks_leaderboard, &hf_hub_tasks_papers,    &hf_hub_tasks_spaces,      &hf_hub_tasks_webhooks,
-    &hf_hub_tasks_spaces_live, &hf_hub_tasks_endpoints, &hf_hub_tasks_buckets};
+    &hf_hub_tasks_spaces_live, &hf_hub_tasks_endpoints, &hf_hub_tasks_buckets,     &hf_hub_tasks_dataset_viewer};
 
 const struct hf_hub_row *hf_hub_row_of(hf_call *c, const char *task) {
   (void)c;

@@ -19,7 +19,7 @@ static bool plain_name(const char *s, size_t n) {
 }
 
 /* The environment without what holds tokens. */
-static char **clean_environment(hf_call *c) {
+char **hf_hub_clean_environment(hf_call *c) {
   static const char *const secret[] = {"HF_TOKEN=", "HUGGING_FACE_HUB_TOKEN=", "HF_OIDC_ID_TOKEN="};
   size_t n = 0, kept = 0;
   while (environ[n]) n++;
@@ -56,7 +56,7 @@ hf_status hf_hub_ssh(struct hf_hub *hub, const char *url, const hf_args *args) {
   if (hf_hub_given(args, "dry_run")) return hf_hub_say(hub->out, c, HF_OUT_TEXT, shown);
   const char *told = hf_hub_text(c, "Running `%s`", shown);
   TRY(told ? hf_hub_say(hub->out, c, HF_OUT_TEXT, told) : HF_ENOMEM);
-  char **env = clean_environment(c);
+  char **env = hf_hub_clean_environment(c);
   pid_t pid;
   int status = 0, err = env ? posix_spawnp(&pid, "ssh", NULL, NULL, (char *const *)(uintptr_t)argv, env) : ENOMEM;
   if (err) return hf_hub_fail(c, HF_EIO, "FileNotFoundError", "[Errno %d] %s: 'ssh'", err, strerror(err));

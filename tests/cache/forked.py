@@ -35,7 +35,7 @@ def child(row, out, err):
             for rule in filter(None, row["env"].get("HF_URL_REWRITE", "").split(";")): # ours; the reference has these hosts as constants
                 host, _, there = rule.partition("=")
                 for name, value in vars(constants).items():
-                    if isinstance(value, str) and value.startswith(host + "/"):
+                    if isinstance(value, str) and (value + "/").startswith(host + "/"):
                         setattr(constants, name, there + value[len(host):])
             from huggingface_hub.cli.hf import main as start
         else:

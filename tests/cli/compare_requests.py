@@ -24,7 +24,7 @@ clients = Clients(options)
 
 
 # Hosts beside the Hub; both programs find them at the server with the canned answers.
-HOSTS = ("https://api.endpoints.huggingface.cloud", "https://endpoints.huggingface.co")
+HOSTS = ("https://api.endpoints.huggingface.cloud", "https://endpoints.huggingface.co", "https://datasets-server.huggingface.co")
 
 
 class Answers:
