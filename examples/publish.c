@@ -15,7 +15,7 @@ static int failed(const char *what, struct hf_hub_result *r) {
 }
 
 static void say(const char *what, struct hf_hub_result *r) {
-  printf("%s %s\n", what, r->page);
+  printf("%s %s %s\n", what, r->page, r->sha);
   hf_hub_result_free(r);
 }
 

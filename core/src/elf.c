@@ -59,6 +59,7 @@ struct image {
   uint64_t needed[128];
   uint32_t needed_count;
   struct hf_facts *facts;
+  bool resolves; /* a visible symbol is an IFUNC */
 };
 
 /* Dynamic tags that no plugin needs. */
@@ -456,7 +457,10 @@ static bool check_symbols(struct image *im, const ElfW(Sym) * sym, uint64_t n, c
       continue;
     }
     if (binding == STB_LOCAL || seen == STV_HIDDEN || seen == STV_INTERNAL || tolerated(name, &sym[i])) continue;
-    if (type == STT_GNU_IFUNC) return hf_refuse(why, "resolves functions while it is loaded (%.80s is an IFUNC)", name);
+    if (type == STT_GNU_IFUNC) { /* as clang leaves a static one: the rule about resolvers speaks of it */
+      im->resolves = true;
+      continue;
+    }
     if (strcmp(name, "hf_plugin_v1") != 0)
       return hf_refuse(why, "exports %.80s: compile with -fvisibility=hidden so that only hf_plugin_v1 is visible",
                        name);
@@ -472,6 +476,7 @@ static bool check_symbols(struct image *im, const ElfW(Sym) * sym, uint64_t n, c
 /* Resolvers that would run while the file is being loaded. */
 static bool check_relocations(struct image *im) {
   char *why = im->facts->why;
+  if (im->resolves) return hf_refuse(why, "resolves functions while it is loaded (IFUNC)");
   const struct {
     int tag, size;
     bool addend;

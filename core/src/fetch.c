@@ -219,7 +219,9 @@ static hf_status receive(hf_call *c, struct hf_batch *b, uint32_t i) {
       hf_sink_abort(sink, true);
       return hf_call_failf(c, HF_ENOMEM, "no memory to verify %s", j->tr.path);
     }
+    pthread_mutex_lock(&b->adapters.choosing); /* as in resolve() */
     if (sink->size != HF_SIZE_UNKNOWN) j->tr.size = sink->size;
+    pthread_mutex_unlock(&b->adapters.choosing);
     st = hf_sink_seal(own, sink, &j->seal);
     bool again = st == HF_EDIGEST && attempt == 0;
     hf_call_branch_end(own, st != HF_OK && !again);

@@ -44,7 +44,11 @@ static hf_status run_one(hf_call *c, struct hf_batch *b, uint32_t i, struct hf_a
   hf_guard_out(&g, c);
   hf_minder_running(&b->minder, i, NULL);
   hf_leaf_lazy(j->sink, false);
-  if (b->f->files[i].url) j->tr.url = b->f->files[i].url;
+  if (b->f->files[i].url) {
+    pthread_mutex_lock(&b->adapters.choosing); /* as in resolve() */
+    j->tr.url = b->f->files[i].url;
+    pthread_mutex_unlock(&b->adapters.choosing);
+  }
   if (st != HF_OK)
     return st > 0 ? hf_call_failf(c, HF_EABI, "adapter %s left %s open", a->mod->m->name, j->tr.path) : st;
   if (j->sink->size == HF_SIZE_UNKNOWN || !lacks(c, j->sink)) return HF_OK;

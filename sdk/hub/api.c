@@ -20,6 +20,7 @@ void hf_hub_result_free(struct hf_hub_result *r) {
 }
 
 hf_status hf_hub_job_keep(hf_call *c, char **to, const char *text) {
+  free(*to);
   *to = text ? strdup(text) : NULL;
   return text && !*to ? hf_hub_fail(c, HF_ENOMEM, NULL, "Out of memory.") : HF_OK;
 }

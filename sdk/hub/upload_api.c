@@ -38,9 +38,9 @@ static hf_status end(hf_call *c, struct writing *w, struct hf_hub_commit *k, hf_
   json_t *made = json_pack("{s:s, s:s, s:s, s:s}", "commit_url", k->url, "commit_message", k->message,
                            "commit_description", k->description, "oid", k->oid);
   if (made && k->pr_url) json_object_set_new(made, "pr_url", json_string(k->pr_url));
+  TRY(hf_hub_job_give(c, &w->job, made));
   TRY(hf_hub_job_keep(c, &w->job.out->page, k->url));
-  TRY(hf_hub_job_keep(c, &w->job.out->sha, k->oid));
-  return hf_hub_job_give(c, &w->job, made);
+  return hf_hub_job_keep(c, &w->job.out->sha, k->oid);
 }
 
 static hf_status add_row(hf_call *c, struct hf_hub_ops *ops, const struct hf_commit_op *row) {

@@ -6,6 +6,7 @@ many.py --build DIR; exit 1 and the difference when something is wrong.
 import argparse
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -51,6 +52,6 @@ with tempfile.TemporaryDirectory() as home, Hub(build / "bin", extra=["--token",
         sys.exit(f"{len(have)} files, expected {len(want)}; {sorted(set(have) ^ set(want))[:5]}")
     if commits[:2] != ["second", "first"]:
         sys.exit(f"commits {commits}")
-    if kib > 256 << 10:
+    if kib > 256 << 10 and not any(k.endswith("SAN_OPTIONS") for k in os.environ):
         sys.exit(f"{kib} KiB of memory")
     print(f"100000 operations, {kib} KiB")

@@ -39,7 +39,9 @@ with tempfile.TemporaryDirectory() as home, Hub(build / "bin", extra=["--token",
     check(done.returncode == 1 and "Model 'me/published' not found." in done.stderr, "a missing repo is not named", done)
     hub.call("POST", "/api/repos/create", {"name": "published", "organization": "me", "type": "model"}, auth)
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
-    pages = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    check(all(len(line.split()) == 3 and line.split()[1].endswith("/" + line.split()[2]) for line in done.stdout.splitlines()),
+          "a commit without its id", done)
+    pages = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()}
     check(done.returncode == 0 and list(pages) == ["file", "folder", "commit"], "not all was published", done)
     tree = {e["path"]: e for e in json.loads(hub.call("GET", "/api/models/me/published/tree/main?recursive=true", headers=auth))}
     check(set(tree) == {".gitattributes", "one.txt", "copy", "copy/of-a-file", "README.md", "letters.bin"}, f"the repo holds {sorted(tree)}", done)

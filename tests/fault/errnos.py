@@ -2,6 +2,8 @@
 
 Left out: brk (libc expects the raw call) and futex and signal calls (no caller can do anything about them).
 """
+import os
+
 ERRNOS = {
     # names and folders
     "open": ["EACCES", "EMFILE", "ENOSPC", "EIO"], "openat": ["EACCES", "EMFILE", "ENOSPC", "EIO", "ENFILE", "EROFS"],
@@ -44,3 +46,5 @@ MUTE = {"write", "writev"}
 STICKY = {"openat", "openat2", "mkdirat", "renameat", "symlinkat", "unlinkat", "write", "pwrite64", "pwritev", "fsync", "fdatasync",
           "syncfs", "fallocate", "ftruncate", "flock", "socket", "connect", "sendto", "fchmod", "sync_file_range", "clone3"}
 AGAIN = {"EINTR", "EAGAIN", "EWOULDBLOCK", "ENOSYS"}
+if any(k.endswith("SAN_OPTIONS") for k in os.environ):
+    del ERRNOS["mmap"]  # a sanitizer ends the program when it gets no memory

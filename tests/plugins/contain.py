@@ -48,10 +48,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
 threading.Thread(target=server.serve_forever, daemon=True).start()
+sanitizer = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 
 
 def ask(home, bad, hook, patience="1", signal_after=None):
-    env = {"PATH": os.environ["PATH"], "HOME": home, "HF_HOME": home, "NO_COLOR": "1", "HF_BAD": bad, "BAD_API_KEY": "k",
+    env = {**sanitizer, "PATH": os.environ["PATH"], "HOME": home, "HF_HOME": home, "NO_COLOR": "1", "HF_BAD": bad, "BAD_API_KEY": "k",
            "HF_URL_REWRITE": f"https://=!http://127.0.0.1:{server.server_port}/", "HF_HOOK_TIMEOUT": patience}
     begun = time.monotonic()
     p = subprocess.Popen([hf, "--plugin-path", folder, "inference", "--provider", "bad", "--model", "m", "--json", *CALLS[hook]],
@@ -84,7 +85,7 @@ def ask(home, bad, hook, patience="1", signal_after=None):
 
 def serve(home, requests=96, most=64):
     """A server is asked for what hangs again and again: it does not keep a thread for each of them."""
-    env = {"PATH": os.environ["PATH"], "HOME": home, "HF_HOME": home, "HF_BAD": "sleeps", "BAD_API_KEY": "k", "HF_HOOK_TIMEOUT": "0.05",
+    env = {**sanitizer, "PATH": os.environ["PATH"], "HOME": home, "HF_HOME": home, "HF_BAD": "sleeps", "BAD_API_KEY": "k", "HF_HOOK_TIMEOUT": "0.05",
            "HF_URL_REWRITE": f"https://=!http://127.0.0.1:{server.server_port}/"}
     p = subprocess.Popen([hf, "--plugin-path", folder, "inference", "serve", "--port", "0", "--provider", "bad"], env=env,
                          stdout=subprocess.PIPE, text=True, cwd=home)

@@ -29,6 +29,7 @@ MAY_FAIL_AT_WORK = LIMITS | {"umask-closed", "raises-pipe", "standard-descriptor
 FILES = {"config.json": b'{"a": 1}', "small.txt": b"small\n" * 50, "large.bin": bytes(range(256)) * 14000, "other.bin": b"xyz" * 700001,
          "folder/deep.bin": b"deep" * 30000}
 problems, hub = [], None
+sanitizer = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 
 
 def german(folder):
@@ -135,7 +136,7 @@ def infer(work, way, at, locales, port):
     name = f"provider {way} at {at}"
     home = work / name.replace(" ", "-")
     home.mkdir()
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "HF_HOME": str(home), "NO_COLOR": "1", "BAD_API_KEY": "k", "HF_MEDDLE": way,
+    env = {**sanitizer, "PATH": os.environ["PATH"], "HOME": str(home), "HF_HOME": str(home), "NO_COLOR": "1", "BAD_API_KEY": "k", "HF_MEDDLE": way,
            "HF_MEDDLE_AT": at, "HF_URL_REWRITE": f"https://=!http://127.0.0.1:{port}/"}
     if locales:
         env["LOCPATH"] = str(locales)

@@ -96,10 +96,11 @@ static hf_status model_of_args(hf_call *c, const hf_args *args, const char **mod
   if (text && *text == '@') TRY(inf_read(c, text + 1, &text, &len));
   json_t *j = text ? json_loadb(text, len, 0, NULL) : NULL;
   const char *named = hf_hub_get(j, "model");
-  if (named && *named) *model = hf_host()->intern(c, named, SIZE_MAX);
+  bool wanted = named && *named;
+  if (wanted) *model = hf_host()->intern(c, named, SIZE_MAX);
   json_decref(j);
   if (text && !j) return hf_hub_fail(c, HF_EINVAL, "UsageError", "Invalid value for '--args': it is no JSON object.");
-  return named && *named && !*model ? HF_ENOMEM : HF_OK;
+  return wanted && !*model ? HF_ENOMEM : HF_OK;
 }
 
 /* GET of a path below an endpoint, or of the information about a model. */

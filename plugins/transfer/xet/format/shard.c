@@ -212,7 +212,7 @@ int xet_bytes_add(struct xet_bytes *b, const void *data, size_t len) {
     b->data = more;
     b->room = room;
   }
-  memcpy(b->data + b->len, data, len);
+  if (len) memcpy(b->data + b->len, data, len);
   b->len += len;
   return 1;
 }
