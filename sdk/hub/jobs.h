@@ -60,6 +60,8 @@ hf_status hf_hub_jobs_expose(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_jobs_labels(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_jobs_scheduled_labels(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_jobs_logs(hf_call *, void *, const hf_args *, hf_out *);
+/* jobs_stats.c */
+hf_status hf_hub_jobs_stats(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_jobs_ssh(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_hint(struct hf_hub *, const char *fmt, ...) HF_PRINTF(2, 3);
 json_t *hf_hub_job_expose(const hf_args *, const char *with_token, const char *open); /* two arguments: ports */

@@ -185,6 +185,9 @@ static const struct hf_param expose_params[] = {
     HF_SWITCH("clear", "Close all."),
     SPACE,
     HF_TOKEN_PARAM};
+static const struct hf_param stats_params[] = {MANY("job_ids", "JOB_IDS", "The jobs; those that run without it.", 0),
+                                               FLAG("follow", "-f,--follow", "Again and again until they are over."),
+                                               SPACE, HF_TOKEN_PARAM};
 static const struct hf_param job_params[] = {JOB_ID, SPACE, HF_TOKEN_PARAM};
 static const struct hf_param timed_params[] = {TIMED_ID, SPACE, HF_TOKEN_PARAM};
 static const struct hf_param reschedule_params[] = {TIMED_ID, SCHEDULE, SPACE, HF_TOKEN_PARAM};
@@ -209,6 +212,7 @@ static const struct hf_route run_routes[] = {{.method = "POST", .path = "/api/jo
 static const struct hf_route schedule_routes[] = {
     {.method = "POST", .path = "/api/scheduled-jobs/{namespace}", .tries = 1}};
 static const struct hf_route logs_routes[] = {{.method = "GET", .path = AT "/logs", .query = "tail", .tries = 1}};
+static const struct hf_route stats_routes[] = {{.method = "GET", .path = AT "/metrics", .tries = 1}};
 static const struct hf_route list_routes[] = {
     {.method = "GET", .path = "/api/jobs/{namespace}", .query = "stage=status label", .paging = HF_PAGE_LINK}};
 static const struct hf_route scheduled_list_routes[] = {
@@ -247,6 +251,14 @@ static const struct hf_hub_row rows[] = {
               .flags = HF_ROW_READS | HF_TK_STREAMS,
               .run = hf_hub_jobs_logs,
               .api = "fetch_job_logs"}},
+    {.task = {.name = "jobs.stats",
+              .summary = "Show what jobs use of their machines.",
+              .examples = "hf jobs stats <job_id>",
+              .params = HF_TABLE(stats_params),
+              HF_ROUTES(stats_routes),
+              .flags = HF_ROW_READS,
+              .run = hf_hub_jobs_stats,
+              .api = "fetch_job_metrics"}},
     {.task = {.name = "jobs.list",
               .aliases = "ls,ps",
               .summary = "List jobs.",
