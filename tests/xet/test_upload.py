@@ -406,6 +406,14 @@ class Uploads(unittest.TestCase):
         """It has become a file, though: Git LFS need not send it."""
         self.trouble([f"kind=stall;after=0;path={SHARD};origin=cdn"], noise(238, 11 * MIB), seconds=90)
 
+    def test_the_same_over_and_over(self):
+        """A xorb that comes out twice is sent once, and once in the shard."""
+        self.hf("upload", "u/r", self.source(bytes(80 * MIB)), "a.bin")
+        self.holds("a.bin", bytes(80 * MIB))
+        self.assertLess(self.sent(), 2 * MIB)
+        [shard] = self.seen("/cas/v2/shards")
+        self.assertLess(shard["body_size"], 25000)
+
     def test_several_xorbs_at_once(self):
         """As many as memory holds, and reading goes on meanwhile."""
         self.trouble([f"kind=delay;seconds=1.5;path={PUT};origin=cdn"], noise(239, 56 * MIB))

@@ -181,6 +181,24 @@ class Xet(unittest.TestCase):
         self.get({"a.bin": content + b"x"}, HF_HUB_DISABLE_XET="yes")
         self.assertEqual(self.seen("xet-read-token"), [])
 
+    def test_cp(self):
+        """hf cp streams by Xet in both directions, files and pipes."""
+        content = noise("cp", 9 * MIB)
+        source = self.folder / "cp.bin"
+        source.write_bytes(content)
+        self.hf("repos", "create", "u/r")
+        self.hub.reset()
+        self.hf("cp", source, "hf://u/r/a.bin")
+        piped = subprocess.run([HF, "cp", "-", "hf://u/r/b.bin"], env=self.environment(), input=content[::-1], capture_output=True, timeout=120)
+        self.assertEqual(piped.returncode, 0, piped.stderr)
+        self.assertEqual(len(self.seen("/xorb-uploads/", "PUT")), 2)
+        for name, want in (("a.bin", content), ("b.bin", content[::-1])):
+            piped = subprocess.run([HF, "cp", f"hf://u/r/{name}", "-"], env=self.environment(), capture_output=True, timeout=120)
+            self.assertEqual((piped.returncode, piped.stdout == want), (0, True), piped.stderr)
+            self.hf("cp", f"hf://u/r/{name}", self.folder / f"back-{name}")
+            self.assertEqual((self.folder / f"back-{name}").read_bytes(), want)
+        self.assertEqual(self.seen("/objects/") + self.seen("/parts/") + self.seen("/resolve/", "GET"), [])
+
     def test_killed_in_the_middle(self):
         content = noise(14, 24 * MIB)
         self.put({"a.bin": content})

@@ -150,6 +150,7 @@ static hf_status send_all(hf_call *c, struct xet_upload *u, const struct making 
     struct xet_bytes b = {0}, tail = {0};
     size_t size = 3 * (size_t)XET_SHARD_ROW;
     for (; x < m->xorb_count; x++) {
+      if (x && !memcmp(&m->xorbs[x]->hash, &m->xorbs[x - 1]->hash, sizeof m->xorbs[x]->hash)) continue;
       size_t more = XET_SHARD_ROW * (1 + (size_t)m->xorbs[x]->count);
       if (size + more > SPLIT_AT && tail.len) break;
       put_xorb(&tail, m->xorbs[x]);
