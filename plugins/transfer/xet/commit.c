@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES = 5, SILENCE_MS = 45000 /* it says something every 20 s */, THOUGHT_MS = 3600000, SAID_MOST = 8 << 20 };
+enum { TRIES = 5, SAID_MOST = 8 << 20 };
+/* A server may think for long before it says the first word; then it says something every 20 s. */
+enum { THOUGHT_MS = 300000, SILENCE_MS = 45000, OLD_ROUTE_MS = 3600000 };
 #define SPLIT_AT (XET_SHARD_MAX - ((size_t)8 << 20))
 
 static int by_words(const struct xet_hash *a, const struct xet_hash *b) {
@@ -102,7 +104,8 @@ static hf_status try_shard(hf_call *c, struct xet_upload *u, const struct xet_by
                               .method = "POST",
                               .body = b->data,
                               .body_len = b->len,
-                              .timeout_ms = v1 ? THOUGHT_MS : SILENCE_MS,
+                              .timeout_ms = v1 ? OLD_ROUTE_MS : SILENCE_MS,
+                              .first_ms = v1 ? 0 : THOUGHT_MS,
                               .on_data = v1 ? NULL : on_lines,
                               .on_data_arg = said,
                               .max_body = SAID_MOST};
