@@ -134,8 +134,10 @@ static hf_status find_way(struct http *h) {
   struct url_pieces logical, physical;
   bool consent;
   h->connect = hf_url_rewrite(h->call, h->url, &consent);
-  if (h->connect == NULL || url_split(h->url, &logical) != NULL || url_split(h->connect, &physical) != NULL)
-    return hf_call_error(h->call) != NULL ? hf_call_error(h->call)->code : HF_EINVAL;
+  bool fine = h->connect != NULL && url_split(h->url, &logical) == NULL;
+  if (fine && h->connect != h->url) fine = url_split(h->connect, &physical) == NULL;
+  if (!fine) return hf_call_error(h->call) != NULL ? hf_call_error(h->call)->code : HF_EINVAL;
+  if (h->connect == h->url) physical = logical;
   bool sealed = physical.https && !hf_config_flag(h->call->rt, "HF_INSECURE");
   h->trusted_way = sealed || consent || !logical.https || url_is_loopback(&physical);
   return HF_OK;

@@ -159,7 +159,7 @@ static bool crosses(const char *name) {
 
 static bool is_credential(const char *name) {
   static const char *const parts[] = {"authorization", "key", "token", "cookie", "secret"};
-  for (; *name != '\0'; name++)
+  for (name = strpbrk(name, "aktcsAKTCS"); name != NULL; name = strpbrk(name + 1, "aktcsAKTCS"))
     for (size_t i = 0; i < HF_COUNT(parts); i++)
       if ((*name | 0x20) == parts[i][0] && strncasecmp(name, parts[i], strlen(parts[i])) == 0) return true;
   return false;

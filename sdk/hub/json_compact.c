@@ -25,8 +25,10 @@ static bool is(struct compactor *c, char ch) {
   return true;
 }
 
-/* Bytes of the character that begins here, which is not ASCII; 0: it is no UTF-8. */
-static size_t character(const unsigned char *s, size_t left) {
+/* Bytes of the escape or of the character beyond ASCII that begins here; 0: it is written otherwise, or wrong. */
+static size_t character(const char *text, size_t left) {
+  const unsigned char *s = (const unsigned char *)text;
+  if (s[0] == '\\') return left > 1 && memchr("\"\\bfnrt", s[1], 7) ? 2 : 0;
   size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
   if (s[0] < 0xc2 || s[0] > 0xf4 || n > left) return 0;
   for (size_t i = 1; i < n; i++)
@@ -39,16 +41,11 @@ static size_t character(const unsigned char *s, size_t left) {
 /* Behind the opening quote. */
 static bool text(struct compactor *c) {
   const char *s = c->at;
-  while (s < c->end && *s != '"') {
-    if ((unsigned char)*s < 0x20) return false;
-    size_t n = 1;
-    if (*s == '\\') {
-      if (c->end - s < 2 || !memchr("\"\\bfnrt", s[1], 7)) return false;
-      n = 2;
-    } else if ((unsigned char)*s >= 0x80) {
-      n = character((const unsigned char *)s, (size_t)(c->end - s));
-      if (n == 0) return false;
-    }
+  for (;;) {
+    while (s < c->end && (unsigned char)(*s - 0x20) < 0x60 && *s != '"' && *s != '\\') s++;
+    if (s == c->end || *s == '"') break;
+    size_t n = character(s, (size_t)(c->end - s));
+    if (n == 0) return false;
     s += n;
   }
   if (s == c->end) return false;
