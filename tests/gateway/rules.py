@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import unittest
 
@@ -159,15 +160,26 @@ class Rules(unittest.TestCase):
             self.assertEqual(other.close(), 0)
 
     def test_a_client_that_goes_away(self):
-        for stream in (True, False):
+        """Before anything of the answer came, or after its first words; politely, or with a reset."""
+        for stream, version, after, reset in ((True, "1.1", 30, False), (False, "1.1", 30, False), (False, "1.0", 30, True), (True, "1.0", 30, True),
+                                              (True, "1.1", 1500, False), (True, "1.1", 1500, True), (True, "1.0", 1500, False)):
+            what = f"stream={stream} HTTP/{version} after={after} reset={reset}"
             self.hub.reset()
-            self.hub.run("fault", "kind=stall;after=30;path=*/chat/completions")
+            self.hub.run("fault", f"kind=stall;after={after};path=*/chat/completions")
             body = json.dumps({"model": "demo/talker", "stream": stream, "messages": [{"role": "user", "content": "word " * 200}]}).encode()
+            head = [line.replace("HTTP/1.1", f"HTTP/{version}") for line in self.head(length=len(body))]
             with socket.create_connection(("127.0.0.1", self.gateway.port), timeout=30) as s:
-                s.sendall("\r\n".join(self.head(length=len(body))).encode() + b"\r\n\r\n" + body)
-                self.assertTrue(until(lambda: [r for r in self.hub.log() if r["method"] == "POST"]))
-                self.assertEqual(gone_early(self.hub, "/chat/completions"), [])
-            self.assertTrue(until(lambda: gone_early(self.hub, "/chat/completions")), f"stream={stream}: the provider still sends")
+                s.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+                self.assertTrue(until(lambda: [r for r in self.hub.log() if r["method"] == "POST"]), what)
+                got = b""
+                while after > 1000 and b"word" not in got:
+                    piece = s.recv(65536)
+                    self.assertTrue(piece, (what, got))
+                    got += piece
+                self.assertEqual(gone_early(self.hub, "/chat/completions"), [], what)
+                if reset:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.assertTrue(until(lambda: gone_early(self.hub, "/chat/completions")), f"{what}: the provider still sends")
 
     def test_a_client_that_only_stops_sending(self):
         """It closed its sending side and waits for what it asked for."""
