@@ -282,7 +282,7 @@ static json_t *text(struct reader *r) {
   }
   if (*r->at != '\'') return wrong(r, "a text does not end");
   r->at++;
-  return json_stringn(out, n);
+  return r->dry ? json_null() : json_stringn(out, n);
 }
 
 static void spread(struct reader *r, json_t *into) {
