@@ -401,11 +401,6 @@ class Uploads(unittest.TestCase):
         self.trouble([f"kind=hold;path={PUT};origin=cdn;nth=3;count=1"], noise(237, 40 * MIB))
         self.assertEqual(len(self.seen("/xorb-commits/")), 5)
 
-    @unittest.skipUnless(FULL, "takes a minute; XET_FULL=1")
-    def test_a_shard_whose_answer_stops(self):
-        """It has become a file, though: Git LFS need not send it."""
-        self.trouble([f"kind=stall;after=1;path={SHARD};origin=cdn"], noise(238, 11 * MIB), seconds=90)
-
     def test_the_same_over_and_over(self):
         """A xorb that comes out twice is sent once, and once in the shard."""
         self.hf("upload", "u/r", self.source(bytes(80 * MIB)), "a.bin")

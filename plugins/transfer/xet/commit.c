@@ -10,8 +10,7 @@
 #include <string.h>
 
 enum { TRIES = 5, SAID_MOST = 8 << 20 };
-/* A server may think for long before it says the first word; then it says something every 20 s. */
-enum { THOUGHT_MS = 300000, SILENCE_MS = 45000, OLD_ROUTE_MS = 3600000 };
+enum { SILENCE_MS = 300000, OLD_ROUTE_MS = 3600000 }; /* a server may think for long about a large file */
 #define SPLIT_AT (XET_SHARD_MAX - ((size_t)8 << 20))
 
 static int by_words(const struct xet_hash *a, const struct xet_hash *b) {
@@ -105,7 +104,6 @@ static hf_status try_shard(hf_call *c, struct xet_upload *u, const struct xet_by
                               .body = b->data,
                               .body_len = b->len,
                               .timeout_ms = v1 ? OLD_ROUTE_MS : SILENCE_MS,
-                              .first_ms = v1 ? 0 : THOUGHT_MS,
                               .on_data = v1 ? NULL : on_lines,
                               .on_data_arg = said,
                               .max_body = SAID_MOST};
