@@ -85,10 +85,9 @@ static hf_status there_already(struct hf_hub *hub, const char *id, const struct 
   return hf_hub_raise(hub, req, resp);
 }
 
-static hf_status create(struct hf_hub *hub, const hf_args *args, const char *id, const char **url) {
+hf_status hf_hub_bucket_make(struct hf_hub *hub, const char *id, bool private, const char *region, bool exist_ok,
+                             const char **url) {
   hf_call *c = hub->call;
-  const char *region = hf_hub_arg(args, "region");
-  bool exist_ok = hf_hub_given(args, "exist_ok");
   struct hf_hub_uri uri = {.id = NULL};
   struct hf_http_resp resp;
   json_t *answer, *body = json_object();
@@ -99,7 +98,7 @@ static hf_status create(struct hf_hub *hub, const hf_args *args, const char *id,
     if (st == HF_OK && *uri.path) st = hf_hub_fail(c, HF_EINVAL, "ValueError", "Invalid bucket ID: %.512s", id);
     if (st != HF_OK) return json_decref(body), st;
   }
-  if (hf_hub_given(args, "private")) json_object_set_new(body, "visibility", json_string("private"));
+  if (private) json_object_set_new(body, "visibility", json_string("private"));
   if (region) json_object_set_new(body, "region", json_string(region));
   struct hf_hub_req req = {.method = "POST", .url = uri.id ? hf_hub_bucket_url(hub, uri.id, "") : NULL};
   if (!req.url) return json_decref(body), HF_ENOMEM;
@@ -118,7 +117,8 @@ static hf_status run_create(hf_call *c, void *state, const hf_args *args, hf_out
   (void)state;
   TRY(hf_hub_row_begin(&hub, c, args, out));
   TRY(hf_hub_bucket_id(c, hf_hub_arg(args, "bucket_id"), "creation", false, &id));
-  TRY(create(&hub, args, id, &url));
+  TRY(hf_hub_bucket_make(&hub, id, hf_hub_given(args, "private"), hf_hub_arg(args, "region"),
+                         hf_hub_given(args, "exist_ok"), &url));
   TRY(bucket_of_url(&hub, url, &made));
   const char *address = hf_hub_text(c, HF_BUCKET_PREFIX "%s", made);
   TRY(hf_hub_say(out, c, HF_OUT_MESSAGE, "Bucket created"));

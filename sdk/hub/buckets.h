@@ -11,6 +11,9 @@
 hf_status hf_hub_bucket_parse(hf_call *, const char *text, struct hf_hub_uri *);
 /* Its name alone: a path behind it is refused, as not fit for `what`; without one, `plain` must be namespace/name. */
 hf_status hf_hub_bucket_id(hf_call *, const char *text, const char *what, bool plain, const char **id);
+/* Makes it; *url: its page. exist_ok: one that is there is fine. */
+hf_status hf_hub_bucket_make(struct hf_hub *, const char *id, bool is_private, const char *region, bool exist_ok,
+                             const char **url);
 const char *hf_hub_bucket_url(struct hf_hub *, const char *id, const char *more);
 /* Files and folders below a path, as the server lists them; fn gets what is below it by names, not by letters. */
 hf_status hf_hub_bucket_tree(struct hf_hub *, const char *id, const char *path, bool recursive, hf_hub_item_fn,

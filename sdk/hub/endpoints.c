@@ -65,15 +65,6 @@ hf_status hf_hub_endpoints_failed(hf_call *c, const char *what, hf_status st) {
                                                .message = message});
 }
 
-void hf_hub_endpoints_experimental(struct hf_hub *hub, const char *method) {
-  if (hf_hub_flag(hub->call, "HF_HUB_DISABLE_EXPERIMENTAL_WARNING")) return;
-  hf_hub_log(hub, HF_LOG_WARNING,
-             "UserWarning: 'HfApi.%s' is experimental and might be subject to breaking changes in the future without "
-             "prior notice. You can disable this warning by setting `HF_HUB_DISABLE_EXPERIMENTAL_WARNING=1` as "
-             "environment variable.",
-             method);
-}
-
 hf_status hf_hub_endpoints_show(hf_call *c, hf_out *out, const char *url, json_t *answer) {
   if (json_is_object(answer)) return hf_hub_record(out, c, HF_OUT_DICT, answer);
   json_decref(answer);

@@ -18,7 +18,6 @@ hf_status hf_hub_endpoints_ask(struct hf_hub *, const char *method, const char *
 hf_status hf_hub_endpoints_show(hf_call *, hf_out *, const char *url, json_t *answer);
 /* "WHAT failed: ...", and the status of the answer as exit code; other errors stay as they are. */
 hf_status hf_hub_endpoints_failed(hf_call *, const char *what, hf_status);
-void hf_hub_endpoints_experimental(struct hf_hub *, const char *method);
 /* endpoints_list.c */
 hf_status hf_hub_endpoints_list(hf_call *, void *, const hf_args *, hf_out *);
 hf_status hf_hub_endpoints_hardware(hf_call *, void *, const hf_args *, hf_out *);

@@ -33,7 +33,7 @@ hf_status hf_hub_endpoints_catalog(hf_call *c, void *state, const hf_args *args,
   const char *first = NULL;
   (void)state;
   TRY(hf_hub_row_begin(&hub, c, args, out));
-  hf_hub_endpoints_experimental(&hub, "list_inference_catalog");
+  hf_hub_experimental(&hub, "list_inference_catalog");
   there = hub;
   there.endpoint = HF_ENDPOINTS_CATALOG;
   const char *url = hf_hub_url(&there, row->task.routes, args);
@@ -62,7 +62,7 @@ hf_status hf_hub_endpoints_from_catalog(hf_call *c, void *state, const hf_args *
   if (!repo == !recipe)
     return hf_hub_refuse(c, "Provide exactly one of --repo or --recipe. List recipes with 'hf endpoints catalog ls'.");
   TRY(hf_hub_row_begin(&hub, c, args, out));
-  hf_hub_endpoints_experimental(&hub, "create_inference_endpoint_from_catalog");
+  hf_hub_experimental(&hub, "create_inference_endpoint_from_catalog");
   if (repo) TRY(hf_hub_check_repo(c, repo));
   if (recipe && (accelerator || gguf))
     return hf_hub_fail(c, HF_EINVAL, "ValueError",

@@ -2,6 +2,7 @@
  * The name of a job that got none is that of its image and a hash over all that was asked for, secrets by name only.
  * Secrets are shown as ***, and are in the request's body and nowhere else. */
 #include "jobs.h"
+#include "jobs_uv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,12 +17,14 @@ struct plan {
   struct hf_hub hub;
   const hf_args *args;
   const char *image, *flavor, *schedule;
+  struct hf_uv_script script;                         /* of `uv run`; name NULL: another job */
   json_t *command, *env, *secrets, *labels, *volumes; /* env, secrets: {"NAME": "value"}, null: not set here */
   const char *space;
   bool dry;
 };
 
 static void plan_free(struct plan *p) {
+  hf_hub_uv_free(&p->script);
   json_decref(p->command);
   json_decref(p->env);
   json_decref(p->secrets);
@@ -119,16 +122,19 @@ static hf_status name_it(struct plan *p) {
   hf_digester *d;
   char hex[9];
   if (json_object_get(p->labels, "name")) return HF_OK;
-  for (size_t i = 0; i < HF_COUNT(space_prefixes) && !base; i++)
-    if (!strncmp(p->image, space_prefixes[i], strlen(space_prefixes[i]))) base = p->image + strlen(space_prefixes[i]);
+  const char *of = p->script.name ? p->script.name : p->image;
+  for (size_t i = 0; i < HF_COUNT(space_prefixes) && !base && !p->script.name; i++)
+    if (!strncmp(of, space_prefixes[i], strlen(space_prefixes[i]))) base = of + strlen(space_prefixes[i]);
   if (!base) {
-    size_t n = strlen(p->image);
-    while (n && p->image[n - 1] == '/') n--;
-    base = hf_host()->intern(c, p->image, n);
-    if (base && strrchr(base, '/')) base = strrchr(base, '/') + 1;
+    size_t n = strcspn(of, p->script.name ? "?#" : "");
+    while (n && of[n - 1] == '/') n--;
+    size_t from = n;
+    while (from && of[from - 1] != '/') from--;
+    if (p->script.name && n - from >= 3 && !strncmp(of + n - 3, ".py", 3)) n -= 3;
+    base = hf_host()->intern(c, of + from, n - from);
   }
   if (!base) return HF_ENOMEM;
-  if (!*base) base = p->image;
+  if (!*base) base = of;
   char *clean = hf_host()->arena(c, strlen(base) + 1), *to = clean;
   if (!clean) return HF_ENOMEM;
   for (const char *s = base; *s; s++) { /* a character that is no letter is one "-" */
@@ -138,12 +144,17 @@ static hf_status name_it(struct plan *p) {
   }
   *to = 0;
   TRY(hf_host()->digest_new(c, HF_DIGEST_SHA256, HF_SIZE_UNKNOWN, &d));
-  hf_host()->digest_add(d, p->image, strlen(p->image));
-  all_parts(d, p->args, "command");
+  hf_host()->digest_add(d, of, strlen(of));
+  all_parts(d, p->args, p->script.name ? "script_args" : "command");
   part(d, p->flavor);
   part(d, or_empty(hf_hub_arg(p->args, "timeout")));
   part(d, or_empty(hf_hub_arg(p->args, "namespace")));
   part(d, or_empty(hf_hub_arg(p->args, "network_group")));
+  if (p->script.name) {
+    part(d, p->image);
+    part(d, or_empty(hf_hub_arg(p->args, "python")));
+    all_parts(d, p->args, "with_");
+  }
   all_parts(d, p->args, "attempts");
   hf_status st = sorted_parts(c, d, p->env, true);
   if (st == HF_OK) st = sorted_parts(c, d, p->secrets, false);
@@ -226,9 +237,13 @@ static hf_status summary(struct plan *p) {
   } rows[] = {{"schedule", p->schedule},
               {"suspend", hf_hub_given(a, "suspend") ? "True" : NULL},
               {"concurrency", hf_hub_given(a, "concurrency") ? "True" : NULL},
+              {"script", p->script.name},
+              {"args", joined(c, a, "script_args", true)},
+              {"with", joined(c, a, "with_", false)},
               {"image", p->image},
               {"command", joined(c, a, "command", true)},
               {"flavor", p->flavor},
+              {"python", hf_hub_arg(a, "python")},
               {"timeout", hf_hub_arg(a, "timeout")},
               {"attempts", hf_hub_arg(a, "attempts")},
               {"env", listed(c, p->env, false)},
@@ -331,6 +346,8 @@ static hf_status prepare(struct plan *p, hf_call *c, const hf_args *args, hf_out
   p->flavor = flavor && *flavor ? flavor : "cpu-basic";
   p->dry = hf_hub_given(args, "dry_run");
   TRY(hf_hub_row_begin(&p->hub, c, args, out));
+  if (hf_hub_arg(args, "script")) TRY(hf_hub_uv_read(&p->hub, hf_hub_arg(args, "script"), &p->script));
+  if (p->script.name && (!p->image || !*p->image)) p->image = HF_UV_IMAGE;
   hf_hub_env_warn(c, out, args);
   TRY(hf_hub_env_object(&p->hub, args, "env", &p->env));
   TRY(hf_hub_env_object(&p->hub, args, "secrets", &p->secrets));
@@ -350,10 +367,17 @@ static hf_status send(struct plan *p, const char *path, json_t **answer) {
   json_t *body = NULL;
   struct hf_job_at at = {hf_hub_arg(p->args, "namespace"), ""};
   const char *group = hf_hub_arg(p->args, "network_group");
+  if (p->script.name) hf_hub_experimental(&p->hub, p->schedule ? "create_scheduled_uv_job" : "run_uv_job");
   TRY(hf_hub_job_owner(&p->hub, &at.space));
   if (hf_host()->arg_count(p->args, "network_alias") && !(group && *group))
     return hf_hub_fail(c, HF_EINVAL, "ValueError", "`network_aliases` requires `network_group`.");
-  hf_status st = spec(p, &body);
+  hf_status st = HF_OK;
+  if (p->script.name) {
+    json_decref(p->command);
+    p->command = NULL;
+    st = hf_hub_uv_command(&p->hub, p->args, &p->script, at.space, &p->command, &p->volumes);
+  }
+  if (st == HF_OK) st = spec(p, &body);
   if (st == HF_OK && p->schedule) {
     int64_t on;
     body = json_pack("{s:o, s:s}", "jobSpec", body, "schedule", p->schedule);

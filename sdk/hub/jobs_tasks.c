@@ -97,38 +97,46 @@ static hf_status run_row(hf_call *c, void *state, const struct hf_task *task, co
 #define WHAT                                                                   \
   HF_WORD("image", "IMAGE", "Docker image, or a Space as hf.co/spaces/NAME."), \
       MANY("command", "COMMAND", "What to run in it.", HF_PF_REQUIRED)
-#define RUN_FIRST                                                                                                   \
+#define RUN_WITH                                                                                                    \
   ENV, SECRETS, NAME, LABEL,                                                                                        \
       SEVERAL("volume", "-v,--volume", "What to mount: hf://[TYPE/]SOURCE:/MOUNT_PATH[:ro|:rw]; may be repeated."), \
       HF_TEXT("env_file", "File of variables, `-` for stdin."),                                                     \
-      HF_TEXT("secrets_file", "File of secrets, `-` for stdin."),                                                   \
-      {.name = "flavor", .help = "What it runs on, see `hf jobs hardware`.", .choices = FLAVORS, .type = HF_P_STR}, \
-      HF_TEXT("timeout", "Longest run: a number with s, m, h or d; seconds without."), {                            \
-    .name = "attempts", .help = "Runs at most, the first one counted.", .choices = "1..", .type = HF_P_INT          \
+      HF_TEXT("secrets_file", "File of secrets, `-` for stdin.")
+#define FLAVOR \
+  { .name = "flavor", .help = "What it runs on, see `hf jobs hardware`.", .choices = FLAVORS, .type = HF_P_STR }
+#define RUN_LONG                                                                                           \
+  HF_TEXT("timeout", "Longest run: a number with s, m, h or d; seconds without."), {                       \
+    .name = "attempts", .help = "Runs at most, the first one counted.", .choices = "1..", .type = HF_P_INT \
   }
-#define DETACH FLAG("detach", "-d,--detach", "Do not follow its log.")
-#define DRY    HF_SWITCH("dry_run", "Show what would be asked for, and stop.")
+#define RUN_FIRST RUN_WITH, FLAVOR, RUN_LONG
+#define DETACH    FLAG("detach", "-d,--detach", "Do not follow its log.")
+#define DRY       HF_SWITCH("dry_run", "Show what would be asked for, and stop.")
 #define OPEN                                                                           \
   PORT("expose", "--expose", "Port that is reachable with a token; may be repeated."), \
       PORT("expose_public", "--expose-public", "Port that is reachable by everybody; may be repeated.")
-#define RUN_LAST                                                                                 \
-  HF_TEXT("resource_group_id", "Resource group that it is counted for."), SPACE, HF_TOKEN_PARAM, \
-      {.name = "format",                                                                         \
-       .help = "How the output is written.",                                                     \
-       .choices = "agent,auto,human,json,quiet",                                                 \
-       .type = HF_P_CHOICE},                                                                     \
+#define RUN_WHERE HF_TEXT("resource_group_id", "Resource group that it is counted for."), SPACE, HF_TOKEN_PARAM
+#define RUN_FORMAT                           \
+  {.name = "format",                         \
+   .help = "How the output is written.",     \
+   .choices = "agent,auto,human,json,quiet", \
+   .type = HF_P_CHOICE},                     \
       FLAG("json_output", "--json", "Same as --format json."), FLAG("quiet", "-q,--quiet", "Same as --format quiet.")
+#define RUN_LAST RUN_WHERE, RUN_FORMAT
+#define NETWORK                                                                                                      \
+  HF_SWITCH("ssh", "Reachable by `hf jobs ssh`."), HF_TEXT("network_group", "Group of jobs that reach each other."), \
+      SEVERAL("network_alias", "--network-alias", "Name of this job in its group; may be repeated.")
+#define SCRIPT_ONLY                                                                              \
+  HF_WORD("script", "SCRIPT", "Python script: a file, an address, or a command that uv knows."), \
+      MANY("script_args", "SCRIPT_ARGS", "Its arguments; files among them are sent along.", 0)
+#define UV_IMAGE HF_TEXT("image", "Image that has uv."), FLAVOR
+#define SCRIPT   SCRIPT_ONLY, UV_IMAGE
+#define UV                                                                   \
+  SEVERAL("with_", "--with", "Package that is installed; may be repeated."), \
+      HF_SPELT("python", "-p,--python", "Python that runs it.")
 
-static const struct hf_param run_params[] = {
-    WHAT,
-    RUN_FIRST,
-    DETACH,
-    DRY,
-    OPEN,
-    HF_SWITCH("ssh", "Reachable by `hf jobs ssh`."),
-    HF_TEXT("network_group", "Group of jobs that reach each other."),
-    SEVERAL("network_alias", "--network-alias", "Name of this job in its group; may be repeated."),
-    RUN_LAST};
+static const struct hf_param uv_params[] = {SCRIPT, RUN_WITH, RUN_LONG,  DETACH, DRY,
+                                            OPEN,   NETWORK,  RUN_WHERE, UV,     RUN_FORMAT};
+static const struct hf_param run_params[] = {WHAT, RUN_FIRST, DETACH, DRY, OPEN, NETWORK, RUN_LAST};
 #define EITHER(n, h) \
   { .name = n, .help = h, .type = HF_P_BOOL, .flags = HF_PF_TRISTATE }
 static const struct hf_param schedule_params[] = {
@@ -140,6 +148,19 @@ static const struct hf_param schedule_params[] = {
     DRY,
     OPEN,
     RUN_LAST};
+static const struct hf_param uv_schedule_params[] = {
+    SCHEDULE,
+    SCRIPT_ONLY,
+    EITHER("suspend", "Do not run until it is resumed."),
+    EITHER("concurrency", "A run may begin before the last one has ended."),
+    UV_IMAGE,
+    RUN_WITH,
+    RUN_LONG,
+    DRY,
+    OPEN,
+    RUN_WHERE,
+    UV,
+    RUN_FORMAT};
 static const struct hf_param logs_params[] = {
     JOB_ID,
     FLAG("follow", "-f,--follow", "Go on until the job is over."),
@@ -243,6 +264,15 @@ static const struct hf_hub_row rows[] = {
               .flags = HF_ROW_WRITES | HF_TK_PASSTHROUGH | HF_TK_LOCAL_FORMAT | HF_TK_STREAMS,
               .run = hf_hub_run_job,
               .api = "run_job"}},
+    {.task = {.name = "jobs.uv.run",
+              .group_help = "Python scripts as jobs.",
+              .summary = "Run a Python script with uv on the Hub's machines.",
+              .examples = "hf jobs uv run --with transformers --flavor a10g-small train.py",
+              .params = HF_TABLE(uv_params),
+              HF_ROUTES(run_routes),
+              .flags = HF_ROW_WRITES | HF_TK_PASSTHROUGH | HF_TK_LOCAL_FORMAT | HF_TK_STREAMS,
+              .run = hf_hub_run_job,
+              .api = "run_uv_job"}},
     {.task = {.name = "jobs.logs",
               .summary = "Show what a job has written.",
               .examples = "hf jobs logs -f <job_id>\nhf jobs logs --tail 20 <job_id>",
@@ -340,6 +370,15 @@ static const struct hf_hub_row rows[] = {
               .flags = HF_ROW_WRITES | HF_TK_PASSTHROUGH | HF_TK_LOCAL_FORMAT,
               .run = hf_hub_run_job_by_clock,
               .api = "create_scheduled_job"}},
+    {.task = {.name = "jobs.scheduled.uv.run",
+              .group_help = "Python scripts by the clock.",
+              .summary = "Run a Python script with uv by the clock.",
+              .examples = "hf jobs scheduled uv run \"0 0 * * *\" --name daily script.py",
+              .params = HF_TABLE(uv_schedule_params),
+              HF_ROUTES(schedule_routes),
+              .flags = HF_ROW_WRITES | HF_TK_PASSTHROUGH | HF_TK_LOCAL_FORMAT,
+              .run = hf_hub_run_job_by_clock,
+              .api = "create_scheduled_uv_job"}},
     {.task = {.name = "jobs.scheduled.list",
               .aliases = "ls,ps",
               .summary = "List scheduled jobs.",

@@ -83,6 +83,15 @@ hf_status hf_hub_row_begin(struct hf_hub *hub, hf_call *c, const hf_args *args, 
   return hf_hub_begin(hub, c, out, hf_hub_arg(args, "token"), NULL, false);
 }
 
+void hf_hub_experimental(struct hf_hub *hub, const char *method) {
+  if (hf_hub_flag(hub->call, "HF_HUB_DISABLE_EXPERIMENTAL_WARNING")) return;
+  hf_hub_log(hub, HF_LOG_WARNING,
+             "UserWarning: 'HfApi.%s' is experimental and might be subject to breaking changes in the future without "
+             "prior notice. You can disable this warning by setting `HF_HUB_DISABLE_EXPERIMENTAL_WARNING=1` as "
+             "environment variable.",
+             method);
+}
+
 /* ---- asking ------------------------------------------------------------------------------------------------------------ */
 
 static hf_status parsed(struct hf_hub *hub, const struct hf_http_resp *resp, const char *url, json_t **json) {

@@ -58,6 +58,8 @@ const char *hf_hub_at(struct hf_hub *, const char *fmt, ...) HF_PRINTF(2, 3);
 hf_status hf_hub_refuse(hf_call *, const char *fmt, ...) HF_PRINTF(2, 3);
 /* What click.BadParameter says, exit 2. */
 hf_status hf_hub_bad_value(hf_call *, const char *fmt, ...) HF_PRINTF(2, 3);
+/* What the reference says of methods that may change. */
+void hf_hub_experimental(struct hf_hub *, const char *method);
 /* job_shape.c */
 hf_status hf_hub_field_job_spec(hf_call *, const json_t *whole, const json_t *value, json_t **out);
 hf_status hf_hub_field_volume(hf_call *, const json_t *whole, const json_t *value, json_t **out);

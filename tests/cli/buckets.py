@@ -54,12 +54,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.seen.append((self.command, self.path))
         if path == "/api/agent-harnesses":
             return self.reply(404, {})
+        if path == "/s/far.py":
+            server.tokens.append(self.headers["authorization"])
+            return self.reply(200, "a script")
+        if path == "/api/whoami-v2":
+            return self.reply(200, {"type": "user", "name": "me"})
+        if path == "/api/jobs/me":
+            server.jobs.append(json.loads(body))
+            return self.reply(200, {"id": "j", "createdAt": "2024-05-01T10:00:00.000Z", "owner": {"id": "1", "name": "me", "type": "user"},
+                                    "status": {"stage": "RUNNING"}, "flavor": "cpu-basic", "labels": {"name": "n"}, **server.jobs[-1]})
         found = re.fullmatch(r"/api/buckets/(\w+/[\w-]+)(?:/([\w-]+))?(?:/(.*))?", path)
         if path.startswith("/buckets/"):
             name, _, file = path[len("/buckets/"):].partition("/resolve/")
             row = server.buckets[name][urllib.request.unquote(file)]
             return self.reply(200, None, [("x-xet-hash", row["xetHash"]), ("x-linked-size", str(row["size"])),
                                           ("x-xet-refresh-route", f"{server.url}/api/buckets/{name}/xet-read-token")])
+        if found and not found[2] and self.command == "POST":
+            server.buckets.setdefault(found[1], {})
+            return self.reply(200, {"url": f"{server.url}/buckets/{found[1]}"})
         if not found or found[1] not in server.buckets:
             return self.reply(404, {"error": "Bucket not found"})
         files, what = server.buckets[found[1]], found[2]
@@ -91,12 +103,13 @@ class Buckets(http.server.ThreadingHTTPServer):
     def __init__(self, hub):
         super().__init__(("127.0.0.1", 0), Handler)
         self.hub, self.url = hub, f"http://127.0.0.1:{self.server_port}"
-        self.buckets, self.seen, self.lines, self.sizes = {"me/b": {}, "me/other": {}}, [], [], {}
+        self.buckets, self.seen, self.lines, self.sizes, self.jobs, self.tokens = {"me/b": {}, "me/other": {}}, [], [], {}, [], []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def size(self, line):
         known = [row["size"] for files in self.buckets.values() for row in files.values() if row["xetHash"] == line["xetHash"]]
-        return known[0] if line["type"] == "copyFile" else self.sizes[line["path"]]
+        name = line["path"].partition("/")[2] if line["path"] not in self.sizes else line["path"] # of a job: below a folder
+        return known[0] if line["type"] == "copyFile" else self.sizes[name]
 
 
 parser = argparse.ArgumentParser()
@@ -222,6 +235,32 @@ shutil.rmtree(local)
 run("ours", "sync", *both, "--plan", down)
 run("ours", "sync", "--apply", down)
 check(len(content(local)) == 6, f"--apply of a download: {sorted(content(local))}")
+
+# A script as a job: its files go into a folder of the owner's bucket, and the command names them there.
+(scratch / "my script.py").write_text("print(1)\n")
+(scratch / "c.yaml").write_text("x: 1\n")
+(scratch / "carries.py").write_text('# /// script\n# [tool.hf-jobs]\n# flavor = "t4-small"\n# ///\n')
+server.sizes.update({"my_script.py": 9, "c.yaml": 5, "far.py": 10})
+far = []
+for who in programs: # an address is fetched without a token, once
+    run(who, "jobs", "uv", "run", "-d", f"{server.url}/s/far.py?v=1")
+    far.append(re.sub(r"\d{8}T\d{6}-[0-9a-f]{6}", "(folder)", json.dumps(server.jobs.pop(), sort_keys=True)))
+    check([n.partition("/")[2] for n in server.buckets.pop("me/jobs-artifacts")] == ["far.py"], f"{who}: a script from afar")
+check(len(set(far)) == 1 and server.tokens == [None] * len(programs), f"{far} {server.tokens}")
+for who in programs:
+    out, _ = run(who, "jobs", "uv", "run", "-d", "--with", "x", "my script.py", "--config", "c.yaml", "c.yaml", "word")
+    check(f"saved in this bucket: {server.url}/buckets/me/jobs-artifacts\n" in out, f"{who} says {out}")
+    job = json.dumps(server.jobs[-1], sort_keys=True)
+    check(re.search(r'"path": "\d{8}T\d{6}-[0-9a-f]{6}"', job), f"{who}: {job}")
+    server.jobs[-1] = re.sub(r"\d{8}T\d{6}-[0-9a-f]{6}", "(folder)", job)
+    files = server.buckets.pop("me/jobs-artifacts")
+    check(sorted(n.partition("/")[2] for n in files) == ["c.yaml", "my_script.py"], f"{who}: {sorted(files)}")
+    server.buckets["me/other"] = files
+    run(who, "cp", "hf://buckets/me/other/" + next(n for n in files if n.endswith(".py")), scratch / "back.py")
+    check((scratch / "back.py").read_text() == "print(1)\n", f"{who}: the script is another one")
+check(len(set(server.jobs)) == 1, f"jobs: {server.jobs}")
+_, err = run("ours", "jobs", "uv", "run", "-d", "carries.py", status=1)
+check("tool.hf-jobs" in err, f"a script with settings: {err}")
 
 # What leads out of the folder, and a bucket without Xet.
 lines = down.read_text().splitlines()

@@ -79,7 +79,8 @@ def session(program, hub, line):
     done, seen = [], 0
     for part in line.split(" && "):
         words, extra = split(part)
-        extra = {"HF_TOKEN": TOKEN, "HF_URL_REWRITE": ";".join(f"{host}={hub.url}" for host in HOSTS), **{k: v.replace("{hub}", hub.url) for k, v in extra.items()}}
+        moved = {"HF_URL_REWRITE": ";".join(f"{host}={hub.url}" for host in HOSTS)} if words[0] == "endpoints" else {}
+        extra = {"HF_TOKEN": TOKEN, **moved, **{k: v.replace("{hub}", hub.url) for k, v in extra.items()}}
         if words[0] == "sh": # makes what the next commands find
             subprocess.run(words[1], shell=True, cwd=where / "work", check=True,
                            env=clean_environment(where, hub.url, PYTHON=sys.executable, **extra))
