@@ -174,8 +174,8 @@ class Program(unittest.TestCase):
     # ---- commands that are elsewhere ----
 
     def test_command_of_the_reference_that_is_not_here(self):
-        for words, name in ((["jobs", "uv", "run", "x.py"], "jobs uv run"), (["sandbox"], "sandbox"),
-                            (["datasets", "sql", "x"], "datasets sql")):
+        for words, name in ((["spaces", "hot-reload", "x/y"], "spaces hot-reload"), (["sandbox"], "sandbox"),
+                            (["extensions", "list"], "extensions list")):
             done = self.hf(*words)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn(f"`hf {name}`", done.stderr)
