@@ -42,7 +42,10 @@ struct hf_pass {
 };
 hf_status hf_pass_begin(hf_call *, struct hf_pass *, struct hf_scan *out, uint32_t want, uint64_t size,
                         const char *name);
-void hf_pass_add(struct hf_pass *, const void *, size_t);
+void hf_pass_add(struct hf_pass *, const void *, size_t); /* both of these, which may run on two threads: */
+void hf_pass_digest(struct hf_pass *, const void *, size_t);
+void hf_pass_sums(struct hf_pass *, const void *, size_t);
+hf_status hf_pass_read(hf_call *, struct hf_source *, struct hf_pass *); /* all of it; scan_read.c */
 /* The bytes of a source that is memory; NULL: it is none. */
 const void *hf_source_held(const struct hf_source *);
 hf_status hf_pass_end(hf_call *, struct hf_pass *, bool whole, const char *name);

@@ -198,6 +198,7 @@ hf_status hf_task_call(hf_call *, const char *name, const char *json_args, hf_ou
 hf_status hf_ask(hf_out *, uint32_t what, const char *prompt, char *answer, size_t room);
 
 /* ---- work.c: workers, parallel, jobs; budget.c: tickets ------------------------------------------------------------------------ */
+uint32_t hf_processors(void); /* that this process may use */
 hf_status hf_work_open(hf_runtime *, struct hf_work **);
 void hf_work_close(struct hf_work *);
 hf_status hf_work_post(struct hf_work *, void (*fn)(void *), void *arg); /* runs soon, on some worker */

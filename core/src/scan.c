@@ -3,7 +3,7 @@
  * Blocks grow with the file, so that the sums of the largest one stay small. */
 #include "bytes.h"
 
-enum { BLOCK_LEAST = 256 << 10, BLOCKS_MOST = 1 << 18, READ = 1 << 20 };
+enum { BLOCK_LEAST = 256 << 10, BLOCKS_MOST = 1 << 18 };
 
 uint32_t hf_scan_blocks(uint64_t size, uint32_t *block) {
   uint64_t b = BLOCK_LEAST;
@@ -26,11 +26,14 @@ hf_status hf_pass_begin(hf_call *c, struct hf_pass *p, struct hf_scan *out, uint
   return HF_OK;
 }
 
-void hf_pass_add(struct hf_pass *p, const void *bytes, size_t len) {
-  const uint8_t *data = bytes;
-  struct hf_scan *o = p->out;
+void hf_pass_digest(struct hf_pass *p, const void *data, size_t len) {
   if (p->sha256) hf_digest_add(p->sha256, data, len);
   if (p->git_blob) hf_digest_add(p->git_blob, data, len);
+}
+
+void hf_pass_sums(struct hf_pass *p, const void *bytes, size_t len) {
+  const uint8_t *data = bytes;
+  struct hf_scan *o = p->out;
   size_t sample = sizeof o->sample - o->sample_len < len ? sizeof o->sample - o->sample_len : len;
   if (sample) memcpy(o->sample + o->sample_len, data, sample);
   o->sample_len += (uint32_t)sample;
@@ -60,31 +63,19 @@ hf_status hf_pass_end(hf_call *c, struct hf_pass *p, bool whole, const char *nam
   return whole ? hf_call_failf(c, HF_EINTERNAL, "the digest of %s could not be computed", name) : HF_OK;
 }
 
-static hf_status read_all(hf_call *c, struct hf_source *s, struct hf_pass *p) {
-  struct hf_buf buf;
-  const void *held = hf_source_held(s);
-  if (held) {
-    hf_pass_add(p, held, (size_t)s->size);
-    return HF_OK;
-  }
-  TRY(hf_buf_get(c, s->size < READ ? (size_t)s->size + 1 : READ, &buf));
-  hf_status st = HF_OK;
-  for (uint64_t off = 0; st == HF_OK && off < s->size;) {
-    size_t got = 0;
-    st = s->pread(c, s, buf.data, buf.len, off, &got);
-    if (st == HF_OK && got == 0)
-      st = hf_call_failf(c, HF_ECONFLICT, "%s became shorter while it was being read; try again", s->name);
-    if (st == HF_OK) hf_pass_add(p, buf.data, got);
-    off += got;
-  }
-  hf_buf_put(&buf);
-  return st;
+void hf_pass_add(struct hf_pass *p, const void *data, size_t len) {
+  hf_pass_digest(p, data, len);
+  hf_pass_sums(p, data, len);
 }
 
 hf_status hf_source_scan(hf_call *c, struct hf_source *s, struct hf_scan *out) {
   struct hf_pass p;
   hf_status st = hf_pass_begin(c, &p, out, out->want, s->size, s->name);
-  if (st == HF_OK) st = read_all(c, s, &p);
+  const void *held = hf_source_held(s);
+  if (st == HF_OK && held)
+    hf_pass_add(&p, held, (size_t)s->size);
+  else if (st == HF_OK)
+    st = hf_pass_read(c, s, &p);
   hf_status ended = hf_pass_end(c, &p, st == HF_OK, s->name);
   return st == HF_OK ? ended : st;
 }

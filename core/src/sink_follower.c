@@ -2,9 +2,7 @@
  * written, which is still in memory. It ends when it has caught up and begins again when there is enough to do.
  * A writer that would leave it too far behind waits, so that nothing must come from the disk; where no thread is to be had the
  * writers hash, as they do for small files. */
-#include <sched.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "sink.h"
 
@@ -19,18 +17,6 @@ enum {
 /* Files of this process that have a follower: never as many as there are processors, which would only read back for nothing. */
 static _Atomic uint32_t followed;
 
-static uint32_t processors(void) {
-  static _Atomic uint32_t known;
-  uint32_t n = atomic_load_explicit(&known, memory_order_relaxed);
-  cpu_set_t set;
-  if (n) return n;
-  long online = sysconf(_SC_NPROCESSORS_ONLN);
-  n = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : online > 0 ? (uint32_t)online : 1;
-  if (n == 0) n = 1;
-  atomic_store_explicit(&known, n, memory_order_relaxed);
-  return n;
-}
-
 /* Under lock. */
 static bool take_place(struct hf_wrap *w) {
   struct hf_follower *f = &w->follower;
@@ -38,7 +24,7 @@ static bool take_place(struct hf_wrap *w) {
   bool may = w->want.algo != HF_DIGEST_NONE && w->s.size != HF_SIZE_UNKNOWN && w->s.size >= FOLLOW_FROM &&
              w->reads_back && !w->ordered && (w->raw->caps & HF_IO_CONCURRENT) &&
              w->store->mod->threads == HF_THREADS_ANY;
-  for (uint32_t n = atomic_load(&followed); may && n + 1 < processors();)
+  for (uint32_t n = atomic_load(&followed); may && n + 1 < hf_processors();)
     if (atomic_compare_exchange_weak(&followed, &n, n + 1)) return f->placed = true;
   return false;
 }

@@ -1,7 +1,9 @@
 /* The workers: threads that are started when jobs wait and none is idle, up to a maximum, and end when the pool closes.
  * A queued job can be taken back until a worker has it, so whoever waits for work to end can do it himself: that is why
  * waiting inside a worker never deadlocks. parallel.c builds on this. */
+#include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "call.h"
 
@@ -16,6 +18,18 @@ struct hf_work {
   bool closing;
   pthread_t *ids;
 };
+
+uint32_t hf_processors(void) {
+  static _Atomic uint32_t known;
+  uint32_t n = atomic_load_explicit(&known, memory_order_relaxed);
+  cpu_set_t set;
+  if (n) return n;
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  n = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : online > 0 ? (uint32_t)online : 1;
+  if (n == 0) n = 1;
+  atomic_store_explicit(&known, n, memory_order_relaxed);
+  return n;
+}
 
 hf_status hf_work_open(hf_runtime *rt, struct hf_work **out) {
   struct hf_work *w = hf_mem_alloc(sizeof *w);

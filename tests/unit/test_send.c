@@ -299,6 +299,70 @@ START_TEST(one_pass) {
 }
 END_TEST
 
+/* Large enough for a second thread, and not a whole number of pieces. */
+enum { LARGE = 17 * MIB + 4321, SCANS = 6 };
+
+static hf_status scan_file(hf_call *c, void *arg, uint32_t i) {
+  struct hf_scan *r = (struct hf_scan *)arg + i;
+  struct hf_source *s;
+  OK(hf_source_file(c, path, 0, NULL, &s, NULL));
+  *r = (struct hf_scan){.struct_size = sizeof *r, .want = HF_SCAN_SHA256 | HF_SCAN_GIT_BLOB};
+  OK(hf_source_scan(c, s, r));
+  s->close(s);
+  return HF_OK;
+}
+
+START_TEST(a_large_file_is_scanned_by_two) {
+  struct hf_scan want, is[SCANS];
+  uint8_t *data = letters(LARGE, 3);
+  scan_of(data, LARGE, &want);
+  write_file(path, data, LARGE, "w");
+  for (uint32_t turn = 0; turn < 2; turn++) { /* by itself, then beside others */
+    uint32_t n = turn ? SCANS : 1;
+    OK(hf_parallel(call, n, n, scan_file, is));
+    for (uint32_t i = 0; i < n; i++) {
+      ck_assert_mem_eq(is[i].sha256.bytes, want.sha256.bytes, 32);
+      ck_assert_mem_eq(is[i].git_blob.bytes, want.git_blob.bytes, 20);
+      ck_assert_uint_eq(is[i].count, want.count);
+      ck_assert_mem_eq(is[i].sums, want.sums, want.count * sizeof *want.sums);
+      ck_assert_mem_eq(is[i].sample, want.sample, 512);
+      hf_mem_free(is[i].sums);
+    }
+  }
+  hf_mem_free(want.sums);
+  free(data);
+}
+END_TEST
+
+static struct failing {
+  uint64_t from; /* reads behind it end so: */
+  hf_status with;
+} failing;
+
+static hf_status failing_pread(hf_call *c, struct hf_source *s, void *buf, size_t len, uint64_t off, size_t *got) {
+  (void)s;
+  *got = 0;
+  if (off >= failing.from) return failing.with == HF_OK ? HF_OK : hf_call_failf(c, failing.with, "the disk is broken");
+  memset(buf, 'x', len);
+  *got = len;
+  return HF_OK;
+}
+
+START_TEST(a_large_file_that_cannot_be_read) {
+  struct hf_source s = {
+      .struct_size = sizeof s, .caps = HF_IO_CONCURRENT, .size = LARGE, .name = "broken", .pread = failing_pread};
+  struct hf_scan r = {.struct_size = sizeof r, .want = HF_SCAN_SHA256};
+  for (failing.from = 0; failing.from < LARGE; failing.from += 3 * MIB) {
+    failing.with = HF_EIO;
+    FAILS(HF_EIO, hf_source_scan(call, &s, &r));
+    ck_assert_ptr_null(r.sums);
+    failing.with = HF_OK;
+    FAILS(HF_ECONFLICT, hf_source_scan(call, &s, &r));
+    ck_assert_ptr_null(r.sums);
+  }
+}
+END_TEST
+
 START_TEST(only_what_was_hashed) {
   size_t n = 2 * MIB + 5, got;
   uint8_t *data = letters(n, 7), *back = malloc(n);
@@ -540,6 +604,8 @@ int main(void) {
   tcase_add_test(c, only_files_are_files);
   tcase_add_test(c, a_change_shows);
   tcase_add_test(c, one_pass);
+  tcase_add_test(c, a_large_file_is_scanned_by_two);
+  tcase_add_test(c, a_large_file_that_cannot_be_read);
   tcase_add_test(c, only_what_was_hashed);
   tcase_add_test(c, many_readers);
   tcase_add_test(c, all_are_sent);
