@@ -283,7 +283,6 @@ void dh_commit(struct request *r) {
   char problem[256], tail[80];
   if (c->line.size) line_take(r, c, c->line.data, c->line.size);
   if (!c->header) wrong(c, 400, "The first line must be the header", NULL);
-  if (!c->status && dh_batch_finish(c->batch) != STORE_OK) wrong(c, 500, "Internal error", NULL);
   if (c->status) {
     dh_reply_error(r, c->status, NULL, "%s", c->problem);
     return;

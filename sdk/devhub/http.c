@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 4096, CONNECTION_SECONDS = 300, GENERATED_BLOCK = 256 * 1024, CONNECTION_MEMORY = 64 * 1024 };
+enum { CONNECTIONS_MAX = 4096, CONNECTION_SECONDS = 300, GENERATED_BLOCK = 256 * 1024, CONNECTION_MEMORY = 128 * 1024 };
 
 static const struct {
   const char *name;

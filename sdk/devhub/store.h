@@ -128,8 +128,7 @@ struct blob_batch;
 struct blob_batch *dh_batch_begin(struct store *s);
 char *dh_batch_room(struct blob_batch *b, size_t size);              /* NULL on failure */
 int dh_batch_take(struct blob_batch *b, size_t size, size_t *index); /* what was put into the last room */
-int dh_batch_finish(struct blob_batch *b);          /* all bytes are in place; rows come with a commit */
-void dh_batch_end(struct blob_batch *b, bool kept); /* NULL is fine; kept: the commit was made */
+void dh_batch_end(struct blob_batch *b, bool kept);                  /* NULL is fine; kept: the commit was made */
 
 /* A content of a known hash, in parts that may come in any order and at the same time (store_upload.c). */
 struct upload {

@@ -209,7 +209,7 @@ static void *publish_run(void *arg) {
   return NULL;
 }
 
-int dh_batch_finish(struct blob_batch *b) {
+int db_batch_finish(struct blob_batch *b) {
   struct block *block = &b->blocks[b->filling % BLOCKS];
   block->last = b->count;
   if (!b->packs && block->used <= PACK_FROM) return block_hash(b, block) ? STORE_OK : STORE_FAILED;

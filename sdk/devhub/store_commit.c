@@ -447,6 +447,7 @@ static int commit_write(struct work *w, struct commit *out) {
   int rc = parent_find(w);
   if (rc == STORE_OK) rc = tree_start(w);
   if (rc == STORE_OK) rc = delete_paths(w);
+  if (rc == STORE_OK && w->batch) rc = db_batch_finish(w->batch); /* had time while the tree was begun */
   if (rc == STORE_OK && w->batch) rc = db_batch_write(w->batch);
   if (rc == STORE_OK) rc = files_apply(w);
   if (rc == STORE_OK) rc = items_read(w);

@@ -143,8 +143,9 @@ bool db_blob_publish(struct store *s, int fd, const char *temporary, const char 
 int db_blob_add(struct store *s, const struct blob *b, const char *data);
 bool db_pack_publish(struct store *s, int fd, const char *temporary, uint64_t pack);
 void db_pack_drop(struct store *s, uint64_t pack);
-/* Of store_batch.c, within the transaction of the commit: the rows of all contents; one of them then, NULL: no such; at the
- * end the bytes are on disk, under their name. */
+/* Of store_batch.c, within the transaction of the commit: all bytes are in their place and hashed; the rows of all contents; one
+ * of them then, NULL: no such; at the end the bytes are on disk, under their name. */
+int db_batch_finish(struct blob_batch *b);
 int db_batch_write(struct blob_batch *b);
 int db_batch_sync(struct blob_batch *b);
 const struct blob *db_batch_blob(const struct blob_batch *b, size_t index);

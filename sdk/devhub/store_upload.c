@@ -1,6 +1,7 @@
 /* store_upload.c - an object in parts: one file (or one place in memory) of the object's size, parts written where they
- * belong, a row for each that is safely there. A thread hashes behind the parts as far as they reach without a gap, so that
- * the end of an upload is not the start of the hashing. Uploads survive the server; what is never finished is removed. */
+ * belong, a row for each that is safely there. A thread hashes behind the parts as far as they reach without a gap, that
+ * which is still coming included, so that the end of an upload is not the start of the hashing. Uploads survive the server;
+ * what is never finished is removed. */
 #include "store_db.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 1 << 20, LINGER = 3600 };
+enum { BLOCK = 1 << 20, BEGIN_AT = 8 << 20, LINGER = 3600 };
+
+struct part {
+  uint64_t written; /* by the one that writes it */
+  uint32_t writers;
+};
 
 /* The hash of an upload as far as its parts reach, kept between parts. */
 struct hasher {
@@ -19,7 +25,9 @@ struct hasher {
   struct upload upload;
   struct digest digest;
   int64_t done;        /* parts hashed, from the first on */
+  uint64_t inside;     /* bytes hashed of the next one */
   unsigned char *here; /* by part: 1 when it is there */
+  struct part *coming; /* by part: what is being written */
   int64_t count;
   bool running, failed, complete, finishing;
   char sha256[65];
@@ -30,9 +38,9 @@ struct part_put {
   struct store *store;
   struct upload upload;
   int64_t number;
-  uint64_t size, written;
+  uint64_t size, written, told; /* told: the hasher knows */
   int fd;
-  bool failed, over;
+  bool failed, over, ended;
 };
 
 static char *upload_path(const struct store *s, const char *id) {
@@ -91,6 +99,7 @@ static void hasher_free(struct hasher *h) {
   char sha256[65], oid[41];
   if (h->digest.sha256) dh_digest_end(&h->digest, sha256, oid);
   free(h->here);
+  free(h->coming);
   free(h);
 }
 
@@ -111,8 +120,9 @@ static struct hasher *hasher_get(struct store *s, const struct upload *u) {
   h->count = part_count(u);
   memcpy(h->id, u->id, sizeof h->id);
   h->here = calloc((size_t)h->count + 1, 1);
-  if (!h->here) {
-    free(h);
+  h->coming = calloc((size_t)h->count + 1, sizeof *h->coming);
+  if (!h->here || !h->coming) {
+    hasher_free(h);
     return NULL;
   }
   h->next = s->hashers;
@@ -120,8 +130,18 @@ static struct hasher *hasher_get(struct store *s, const struct upload *u) {
   return h;
 }
 
-static bool hash_part(struct hasher *h, int fd, uint64_t offset, char *block) {
-  uint64_t at = offset + (uint64_t)(h->done * h->upload.part), left = (uint64_t)part_size(&h->upload, h->done + 1);
+/* Bytes of the next part that can be hashed. With the lock held. */
+static uint64_t ready(const struct hasher *h) {
+  int64_t next = h->done + 1;
+  if (h->failed || h->complete || h->done >= h->count) return 0;
+  uint64_t there = h->here[next]                  ? (uint64_t)part_size(&h->upload, next)
+                   : h->coming[next].writers == 1 ? h->coming[next].written
+                                                  : 0;
+  return there > h->inside ? there - h->inside : 0;
+}
+
+/* The next `left` bytes that were not hashed. */
+static bool hash_bytes(struct hasher *h, int fd, uint64_t at, uint64_t left, char *block) {
   if (!h->digest.sha256) dh_digest_begin(&h->digest, NULL, 0);
   while (left) {
     size_t n = left < BLOCK ? (size_t)left : BLOCK;
@@ -135,6 +155,14 @@ static bool hash_part(struct hasher *h, int fd, uint64_t offset, char *block) {
   return !h->digest.failed;
 }
 
+/* With the lock held: steps over parts that are hashed whole; those without a byte included. */
+static void parts_pass(struct hasher *h) {
+  while (h->done < h->count && h->here[h->done + 1] && h->inside == (uint64_t)part_size(&h->upload, h->done + 1)) {
+    h->done++;
+    h->inside = 0;
+  }
+}
+
 static void *hasher_run(void *arg) {
   struct hasher *h = arg;
   struct store *s = h->store;
@@ -142,11 +170,14 @@ static void *hasher_run(void *arg) {
   int fd = upload_open(s, &h->upload, &offset);
   char *block = malloc(BLOCK), oid[41];
   pthread_mutex_lock(&s->lock);
-  while (!h->failed && h->done < h->count && h->here[h->done + 1]) {
+  uint64_t n;
+  for (parts_pass(h); (n = ready(h)) > 0; parts_pass(h)) {
+    uint64_t at = offset + (uint64_t)(h->done * h->upload.part) + h->inside;
+    if (n > BEGIN_AT) n = BEGIN_AT;
+    h->inside += n;
     pthread_mutex_unlock(&s->lock);
-    bool ok = fd >= 0 && block && hash_part(h, fd, offset, block);
+    bool ok = fd >= 0 && block && hash_bytes(h, fd, at, n, block);
     pthread_mutex_lock(&s->lock);
-    h->done++;
     if (!ok) h->failed = true;
   }
   if (!h->failed && h->done == h->count && !h->complete) {
@@ -164,7 +195,8 @@ static void *hasher_run(void *arg) {
 /* With the lock held. */
 static void hasher_start(struct hasher *h) {
   pthread_t thread;
-  if (h->running || h->failed || h->complete || !h->here[h->done + 1]) return;
+  bool due = h->done < h->count && (h->here[h->done + 1] || ready(h) >= BEGIN_AT);
+  if (h->running || h->failed || h->complete || !due) return;
   h->running = true;
   if (pthread_create(&thread, NULL, hasher_run, h) == 0) {
     pthread_detach(thread);
@@ -174,13 +206,41 @@ static void hasher_start(struct hasher *h) {
   }
 }
 
-/* A part that comes again after it was hashed makes the hash worthless. */
-static void hasher_part(struct store *s, const struct upload *u, int64_t number) {
+/* With the lock held: was anything of this part hashed? */
+static bool is_hashed(const struct hasher *h, int64_t number) {
+  return number <= h->done || (number == h->done + 1 && h->inside > 0);
+}
+
+/* A part that is written again after some of it was hashed makes the hash worthless. */
+static void part_opens(struct part_put *p) {
+  struct store *s = p->store;
   pthread_mutex_lock(&s->lock);
-  struct hasher *h = hasher_get(s, u);
-  if (h && h->here[number]) h->failed = true;
-  if (h) h->here[number] = 1;
-  if (h) hasher_start(h);
+  struct hasher *h = hasher_get(s, &p->upload);
+  if (h && (is_hashed(h, p->number) || h->coming[p->number].writers)) h->failed = true;
+  if (h) h->coming[p->number].writers++;
+  if (h) h->coming[p->number].written = 0;
+  pthread_mutex_unlock(&s->lock);
+}
+
+static void part_grows(struct part_put *p) {
+  struct store *s = p->store;
+  p->told = p->written;
+  pthread_mutex_lock(&s->lock);
+  struct hasher *h = hasher_find(s, p->upload.id);
+  if (h) h->coming[p->number].written = p->written;
+  if (h && p->number == h->done + 1) hasher_start(h);
+  pthread_mutex_unlock(&s->lock);
+}
+
+static void part_closes(struct part_put *p, bool whole) {
+  struct store *s = p->store;
+  p->ended = true;
+  pthread_mutex_lock(&s->lock);
+  struct hasher *h = whole ? hasher_get(s, &p->upload) : hasher_find(s, p->upload.id);
+  if (h && h->coming[p->number].writers) h->coming[p->number].writers--;
+  if (h && (whole ? h->here[p->number] != 0 : is_hashed(h, p->number))) h->failed = true;
+  if (h && whole) h->here[p->number] = 1;
+  if (h && whole) hasher_start(h);
   pthread_mutex_unlock(&s->lock);
 }
 
@@ -229,6 +289,7 @@ static void upload_hash(struct store *s, struct hasher *h) {
     char sha256[65], oid[41];
     if (h->digest.sha256) dh_digest_end(&h->digest, sha256, oid);
     h->done = 0;
+    h->inside = 0;
     h->failed = h->complete = false;
   }
   memset(h->here + 1, 1, (size_t)h->count);
@@ -275,6 +336,7 @@ struct part_put *dh_part_begin(struct store *s, const struct upload *u, int64_t 
   *p = (struct part_put){.store = s, .upload = *u, .number = number, .size = size};
   p->fd = upload_open(s, u, &offset);
   p->failed = p->fd < 0;
+  part_opens(p);
   return p;
 }
 
@@ -297,11 +359,13 @@ bool dh_part_data(struct part_put *p, const void *data, size_t size) {
     p->written += (uint64_t)n;
     size -= (size_t)n;
   }
+  if (p->written - p->told >= BLOCK) part_grows(p);
   return true;
 }
 
 void dh_part_abort(struct part_put *p) {
   if (!p) return;
+  if (!p->ended) part_closes(p, false);
   if (p->fd >= 0) close(p->fd);
   free(p);
 }
@@ -315,7 +379,7 @@ int dh_part_end(struct part_put *p, char etag[33]) {
     for (size_t i = 0; i < sizeof random; i++) snprintf(etag + 2 * i, 3, "%02x", random[i]);
     rc = db_exec(db_get(p->store), ST_PART_SET, "tit", p->upload.id, p->number, etag);
   }
-  if (rc == STORE_OK) hasher_part(p->store, &p->upload, p->number);
+  if (rc == STORE_OK) part_closes(p, true);
   dh_part_abort(p);
   return rc;
 }

@@ -2,6 +2,7 @@
 # Also Debian's git-lfs itself, pushing and pulling, when it is there; without it that test says so and is skipped.
 # Contents are compared by hash with what is downloaded afterwards.
 import hashlib
+import http.client
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 
 from devhub import Hub, request
 
@@ -60,10 +62,10 @@ class Lfs(unittest.TestCase):
     def put(self, url, data, **headers):
         return request(url, method="PUT", body=data, headers=headers)
 
-    def parts(self, action, data, numbers):
+    def parts(self, action, data, numbers, size=PART):
         tags = {}
         for n in numbers:
-            answer = self.put(action["header"][str(n)], data[(n - 1) * PART:n * PART])
+            answer = self.put(action["header"][str(n)], data[(n - 1) * size:n * size])
             self.assertEqual(answer.status, 200, answer.body)
             tags[n] = answer.headers["etag"]
         return tags
@@ -140,6 +142,32 @@ class Lfs(unittest.TestCase):
             tags.update(self.parts(action, data, [3]))
             self.assertEqual(self.complete(action, sha(data), tags).status, 200)
             self.assertEqual(self.fetch(repo, sha(data), len(data)), data)
+
+    def test_part_given_up(self):
+        """Large parts are hashed while they come: what a writer leaves behind that gives up does not count."""
+        part = 24 << 20
+        data = bytes(part) + content(1 << 20, 10)
+        with tempfile.TemporaryDirectory(prefix="devhub-lfs-") as folder:
+            for where in (None, folder):
+                self.hub = Hub("--part-size", str(part), data=where)
+                try:
+                    repo = self.create("cut")
+                    action = self.batch(repo, [(sha(data), len(data))])["objects"][0]["actions"]["upload"]
+                    url = urllib.parse.urlsplit(action["header"]["1"])
+                    lines = [http.client.HTTPConnection(url.netloc) for _ in range(2)]
+                    for line in lines:
+                        line.putrequest("PUT", f"{url.path}?{url.query}")
+                        line.putheader("Content-Length", str(part))
+                        line.endheaders()
+                        line.send(b"wrong" * (3 << 20))
+                    time.sleep(0.3)
+                    lines[0].close()
+                    tags = self.parts(action, data, [2, 1], part)
+                    lines[1].close()
+                    self.assertEqual(self.complete(action, sha(data), tags).status, 200)
+                    self.assertEqual(sha(self.fetch(repo, sha(data), len(data))), sha(data))
+                finally:
+                    self.assertEqual(self.hub.close(), 0)
 
     def test_parallel(self):
         for hub in self.each():
