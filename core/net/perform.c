@@ -314,10 +314,12 @@ hf_status stack_perform(hf_call *call, void *net, const struct hf_net_req *req, 
   x->kept = alone ? lane_kept(lane) : NULL;
   t.st = request_prepare(call, x);
   if (t.st == HF_OK) {
-    if (lane != NULL)
-      lane_run(lane, x, direct_look, &t), direct_flush(x);
-    else
+    if (lane != NULL) {
+      lane_run(lane, x, direct_look, &t);
+      direct_flush(x);
+    } else {
       run(&t);
+    }
     result->status = x->head_ready ? x->head_status : 0;
     result->sent = x->sent;
     result->received = x->received;
